@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+
+VERSION  := 0.1.0
+
+PREFIX       ?= /usr/local
+exec_prefix  ?= $(PREFIX)
+bindir       ?= $(exec_prefix)/bin
+sbindir      ?= $(exec_prefix)/sbin
+datarootdir  ?= $(PREFIX)/share
+mandir       ?= $(datarootdir)/man
+completiondir ?= $(datarootdir)/bash-completion/completions
+DESTDIR      ?=
+
+# What is needed, as Debian calls it, and a command or a header that tells
+# whether it is there.
+BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang \
+	       bpftool:bpftool libbpf-dev:bpf/libbpf.h libelf-dev:libelf.h zlib1g-dev:zlib.h \
+	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h
+TEST_NEEDS  := bats:bats curl:curl iperf3:iperf3 iproute2:ip jq:jq nginx:nginx \
+	       socat:socat strace:strace
+LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck \
+	       shellcheck:shellcheck mandoc:mandoc
+NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
+
+# Where administrators' commands are, for those who are not.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
+CLANG    ?= clang
+BPFTOOL  ?= bpftool
+BATS     ?= bats
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=gnu11 -Wall -Wextra -Werror
+CPPFLAGS += -D_GNU_SOURCE -DNETACCT_VERSION='"$(VERSION)"' -Ibpf -Ilib -I$(build)
+LDLIBS   := -lbpf -lelf -lz -lsmartcols -ljansson
+BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror
+
+# make SANITIZE=1 check; its objects do not mix with the others.
+ifdef SANITIZE
+build    := build/sanitize
+CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover
+else
+build    := build
+endif
+
+# make V=1 shows the commands themselves.
+ifeq ($(V),1)
+say =
+else
+Q   := @
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
+BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
+SBIN     := $(filter-out $(BIN),$(COMMANDS))
+PAGES    := $(notdir $(wildcard cmd/*.8))
+LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
+SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c)
+SCRIPTS   = .ci/run tests/demo tests/locked $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+
+all: $(addprefix $(build)/,$(COMMANDS))
+
+# bpf/ -> skeleton -> lib/ -> cmd/: each stage knows only the one before it.
+$(build)/netacct.bpf.o: bpf/netacct.bpf.c $(wildcard bpf/*.h) | $(build)/lib
+	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -Ibpf \
+		-idirafter /usr/include/$$($(CC) -print-multiarch) -c $< -o $@
+
+$(build)/netacct.skel.h: $(build)/netacct.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name netacct >$@
+
+$(build)/lib/hooks.o: $(build)/netacct.skel.h
+
+$(build)/lib/%.o: lib/%.c | $(build)/lib
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(build)/libnetacct.a: $(LIBRARY)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(build)/%: cmd/%.c $(build)/libnetacct.a
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d \
+		$< $(build)/libnetacct.a $(LDLIBS) -o $@
+
+$(build)/tests/%: tests/%.c | $(build)/tests
+	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $< -pthread -o $@
+
+$(build)/lib $(build)/tests:
+	$(Q)mkdir -p $@
+
+# Installs what is missing; with NO_INSTALL=1, or where that cannot be done, lists it.
+deps:
+	@missing=; for need in $(NEEDS); do \
+		command -v $${need#*:} >/dev/null || [ -e /usr/include/$${need#*:} ] || \
+		missing="$$missing $${need%%:*}"; done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "missing packages:$$missing"; \
+	[ -z "$(NO_INSTALL)" ] || { echo "not installing them: NO_INSTALL is set" >&2; exit 1; }; \
+	command -v apt-get >/dev/null || \
+		{ echo "not installing them: no apt-get here (the names are Debian's)" >&2; exit 1; }; \
+	[ "$$(id -u)" = 0 ] || { echo "not installing them: that needs root" >&2; exit 1; }; \
+	ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || apt-get -q update || exit 1; \
+	DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing
+
+# Run again after deps, since this make looked around when nothing was there yet.
+demo check: root
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory run-$@
+
+root:
+	@[ "$$(id -u)" = 0 ] || \
+		{ echo "make $(MAKECMDGOALS): needs root: it loads programs into the kernel" >&2; exit 1; }
+
+run-demo: all
+	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/demo
+
+run-check: all $(build)/tests/traffic
+	$(Q)BUILD=$(CURDIR)/$(build) tests/locked $(BATS) tests
+
+lint:
+	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(LINT_NEEDS)"
+	@$(MAKE) --no-print-directory run-lint
+
+run-lint: $(build)/netacct.skel.h
+	$(Q)clang-format --dry-run -Werror $(SOURCES)
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c -- $(CPPFLAGS) -std=gnu11
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+		--enable=warning,performance,portability -D_GNU_SOURCE -Ibpf -Ilib lib cmd tests
+	$(Q)shellcheck -x $(SCRIPTS)
+	$(Q)mandoc -T lint -W warning cmd/*.8
+
+fmt:
+	$(Q)clang-format -i $(SOURCES)
+
+install: all
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man8
+	install $(addprefix $(build)/,$(BIN)) $(DESTDIR)$(bindir)
+	install $(addprefix $(build)/,$(SBIN)) $(DESTDIR)$(sbindir)
+	install -m 644 $(addprefix cmd/,$(PAGES)) $(DESTDIR)$(mandir)/man8
+	install -D -m 644 completions/netacct.bash $(DESTDIR)$(completiondir)/netacct
+	for c in $(COMMANDS); do ln -sf netacct $(DESTDIR)$(completiondir)/$$c; done
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(BIN)) $(addprefix $(DESTDIR)$(sbindir)/,$(SBIN))
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(PAGES))
+	rm -f $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS))
+
+clean:
+	rm -rf build
+
+.PHONY: all deps demo check root run-demo run-check lint run-lint fmt install uninstall clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+-include $(wildcard $(build)/*.d $(build)/lib/*.d)
