@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The contract between the kernel half and the user half.
+ *
+ * These layouts live in pinned maps, and a pinned map outlives the program that
+ * made it. Every byte is spelled out, no padding is left to the compiler, and a
+ * change of meaning or layout takes a new NETACCT_SCHEMA.
+ *
+ * Times that end in _ns count from boot (CLOCK_BOOTTIME) unless they say
+ * otherwise. Bytes are payload. Ports are in host byte order.
+ */
+#ifndef NETACCT_ABI_H
+#define NETACCT_ABI_H
+
+#include <linux/types.h>
+
+#define NETACCT_SCHEMA 1
+
+/* The default pin folder, and what is pinned in it. */
+#define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
+#define PIN_META	"meta"	   /* struct meta */
+#define PIN_STATE	"state"	   /* struct state */
+#define PIN_CGROUPS	"cgroups"  /* cgroup id -> struct cgroup_name */
+#define PIN_FOLDED	"folded"   /* fold number % FOLDED_KEYS -> whose row it was */
+#define PIN_SOCKETS	"sockets"  /* socket storage: struct socket_state */
+#define PIN_LINKS	"links"	   /* a folder: the attachment of each hook */
+#define PIN_PROGS	"progs"	   /* a folder: the program that each hook runs first */
+#define PIN_SLOTS	"slots"	   /* a folder: the PROG_ARRAYs they tail-call */
+#define PIN_SWITCHES	"switches" /* a folder: the ARRAY_OF_MAPS of each table below */
+#define PIN_CURRENT	"current"  /* a link to the folder of the newest generation */
+
+/* Pinned in the folder of each generation, which is named for its number. */
+#define PIN_GENERATION "generation" /* struct generation */
+#define PIN_PROCESSES  "processes"  /* struct process_key -> struct process */
+#define PIN_FLOWS      "flows"	    /* struct flow_key -> struct flow */
+#define PIN_FINISHED   "finished"   /* struct finished_key -> struct finished */
+#define PIN_TOTALS     "totals"	    /* struct totals of each CPU */
+#define PIN_ENDED      "ended"	    /* queue: processes whose rows can be folded */
+#define PIN_CLOSED     "closed"	    /* queue: flows whose rows can be given away */
+
+#define DEFAULT_PROCESSES 16384
+#define DEFAULT_FLOWS	  65536
+#define FINISHED_ROWS	  4096
+#define CGROUP_NAMES	  4096
+#define FOLDED_KEYS	  16384
+#define COMM_LEN	  16
+#define CGROUP_NAME_LEN	  128
+
+enum protocol {
+	PROTOCOL_TCP,
+	PROTOCOL_MPTCP,
+	PROTOCOL_UDP,
+	PROTOCOL_UDPLITE,
+	PROTOCOL_ICMP,
+	PROTOCOL_ICMP6,
+	PROTOCOL_SCTP,
+	PROTOCOL_RAW,
+	PROTOCOL_PACKET,
+	PROTOCOL_OTHER,
+	PROTOCOLS,
+};
+
+enum hook_set {
+	HOOKS_NONE,
+	HOOKS_TP_BTF,
+	HOOKS_TRACEPOINT,
+	HOOKS_KPROBE,
+};
+
+struct counters {
+	__u64 tx_bytes;
+	__u64 rx_bytes;
+	__u64 tx_calls;
+	__u64 rx_calls;
+};
+_Static_assert(sizeof(struct counters) == 32, "struct counters is ABI");
+
+/* In the order of enum protocol: the kernel half indexes it. */
+struct protocols {
+	struct counters tcp;
+	struct counters mptcp;
+	struct counters udp;
+	struct counters udplite;
+	struct counters icmp;
+	struct counters icmp6;
+	struct counters sctp;
+	struct counters raw;
+	struct counters packet;
+	struct counters other;
+};
+_Static_assert(sizeof(struct protocols) == PROTOCOLS * sizeof(struct counters),
+	       "struct protocols has one member for each protocol");
+
+/* What a process moved. AF_PACKET stands in protocols.packet only. */
+struct traffic {
+	struct counters total;
+	struct counters loopback;
+	struct protocols protocols;
+};
+_Static_assert(sizeof(struct traffic) == 384, "struct traffic is ABI");
+
+/*
+ * A process: its thread group id and the start of its group leader, since pids
+ * are used again. Pid 0 is the kernel itself, where no task can be named.
+ */
+struct process_key {
+	__u64 start_ns;
+	__u32 pid;
+	__u32 zero; /* in folded: the generation's lower half */
+};
+_Static_assert(sizeof(struct process_key) == 16, "struct process_key is ABI");
+
+struct process {
+	char comm[COMM_LEN]; /* of the group leader; follows exec and rename */
+	char parent_comm[COMM_LEN]; /* at the first traffic, as is ppid */
+	__u64 cgroup_id; /* at the first traffic, renewed at exec and move */
+	__u32 uid;	 /* at the first traffic, renewed at exec */
+	__u32 netns;	 /* inode of the network namespace, at the first traffic */
+	__u32 ppid;
+	__u32 ns_pid; /* pid inside its innermost pid namespace */
+	__u64 first_seen_ns;
+	__u64 last_seen_ns; /* jiffy resolution */
+	__u64 exited_ns;    /* 0: it lives */
+	struct traffic traffic;
+	struct counters other_flows; /* the part that no row of flows has */
+};
+_Static_assert(sizeof(struct process) == 496, "struct process is ABI");
+
+/* What finished processes are added up by when their rows are needed. */
+struct finished_key {
+	char comm[COMM_LEN];
+	__u64 cgroup_id;
+	__u32 uid;
+	__u32 netns;
+};
+_Static_assert(sizeof(struct finished_key) == 32, "struct finished_key is ABI");
+
+/* Detail goes with the row: all of its traffic counts as other flows. */
+struct finished {
+	__u64 processes; /* how many were added up */
+	__u64 first_seen_ns;
+	__u64 last_seen_ns;
+	__u64 exited_ns; /* of the last */
+	struct traffic traffic;
+};
+_Static_assert(sizeof(struct finished) == 416, "struct finished is ABI");
+
+/* A process's use of one connection. The number is drawn with the socket's state. */
+struct flow_key {
+	struct process_key process;
+	__u64 flow;
+};
+_Static_assert(sizeof(struct flow_key) == 24, "struct flow_key is ABI");
+
+#define FLOW_LOOPBACK  1
+#define FLOW_CONNECTED 2 /* the remote end is known */
+
+/* Addresses are IPv6, or IPv4 mapped into it; family is that of the addresses. */
+struct flow {
+	__u8 local_address[16];
+	__u8 remote_address[16];
+	__u16 local_port;
+	__u16 remote_port;
+	__u16 family;
+	__u8 protocol; /* enum protocol */
+	__u8 flags;    /* FLOW_* */
+	__u32 netns;   /* of the socket */
+	__u32 zero;
+	__u64 first_seen_ns;
+	__u64 last_seen_ns;
+	struct counters counters;
+	/* Another process with a row for the same socket: a chain, for when it closes. */
+	struct process_key next_user;
+};
+_Static_assert(sizeof(struct flow) == 112, "struct flow is ABI");
+
+/* Machine-wide, of one CPU; the reader adds up the CPUs. */
+struct totals {
+	struct counters total;
+	struct counters no_row; /* the part of total that found no row */
+	struct counters packet; /* AF_PACKET, with a row or without; not in total */
+	/* Rows that are there now: those made less those given away. */
+	__s64 process_rows;
+	__s64 flow_rows;
+	__s64 finished_rows;
+};
+_Static_assert(sizeof(struct totals) == 120, "struct totals is ABI");
+
+/* The last two components of a cgroup's path; level 0 is the root. */
+struct cgroup_name {
+	char parent[CGROUP_NAME_LEN];
+	char name[CGROUP_NAME_LEN];
+	__u32 level;
+	__u32 zero;
+};
+_Static_assert(sizeof(struct cgroup_name) == 264, "struct cgroup_name is ABI");
+
+/* What netacct remembers of a socket. */
+struct socket_state {
+	__u64 flow;
+	__u64 generation; /* in which users is the head of a chain */
+	struct process_key users;
+	__u32 copied;	/* TCP: copied_seq up to which all is counted */
+	__u32 urgent;	/* TCP: the urgent byte that was dealt with last */
+	__u32 has_base; /* TCP: copied is set; else the connection is new */
+	__u32 zero;
+};
+_Static_assert(sizeof(struct socket_state) == 48, "struct socket_state is ABI");
+
+/*
+ * What the hooks read and write as they run. One cache line each for what is
+ * read on every event, written once a jiffy, and written seldom.
+ */
+struct state {
+	__u64 generation; /* its lowest bit picks the tables */
+	__u64 counting;
+	__u64 tcp_recvmsg[2]; /* the address, as IPv4 and IPv6 sockets hold it */
+	__u64 zero1[4];
+	__u64 now_ns; /* the clock, as it was at the tick below */
+	__u64 now_jiffies;
+	__u64 zero2[6];
+	__u64 flows; /* the number drawn last */
+	__u64 folding; /* 1: one CPU is giving away rows */
+	__u64 folds_begun;
+	__u64 folds_done;
+	__u64 resetter; /* user space: pid of who has the turn */
+	__u64 zero3[3];
+};
+_Static_assert(sizeof(struct state) == 192, "struct state is ABI");
+
+#define GENERATION_READY     1 /* the next, the newest, or one that waits to be read */
+#define GENERATION_DISCARDED 2 /* nobody will read it once it is not the newest */
+
+struct generation {
+	__u64 number;
+	__u64 began_at_ns; /* since the epoch */
+	__u32 phase;
+	__u32 zero;
+};
+_Static_assert(sizeof(struct generation) == 24, "struct generation is ABI");
+
+#define META_FLOWS    1 /* flows are kept */
+#define META_TRAVERSE 2 /* the file system's root was made passable for the group */
+
+/* Written once, when it is loaded. schema stays the first member for ever. */
+struct meta {
+	__u32 schema;
+	__u32 hooks; /* enum hook_set */
+	char version[32];
+	char boot_id[40];
+	__u64 loaded_at_ns; /* since the epoch */
+	__u64 clock_offset_ns; /* the epoch's clock less the boot clock, at loading */
+	__u32 max_processes;
+	__u32 max_flows;
+	__u32 flags; /* META_* */
+	__u32 gid;   /* who may read; 0: root alone */
+};
+_Static_assert(sizeof(struct meta) == 112, "struct meta is ABI");
+
+#endif

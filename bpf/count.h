@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The counting, whatever hook an event comes from: which rows its bytes belong
+ * to, how rows are made, and how room is made for them.
+ *
+ * Every byte goes to totals, and to the row of its process or to "no row"; what
+ * goes to a process goes to one of its flows or to its "other flows". Values
+ * are only added to, atomically, so that no reader and no other CPU matters.
+ */
+#ifndef NETACCT_COUNT_H
+#define NETACCT_COUNT_H
+
+#define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
+
+/* How many rows are given away at once where one is needed: few readers cross it. */
+#define FOLD_AT_ONCE 32
+/* How many processes that shared a socket give up their rows as it closes. */
+#define USERS_AT_CLOSE 64
+
+const volatile bool keep_flows = true;
+
+/* What new rows are made from: they are larger than the stack. */
+static const struct process zero_process;
+static const struct flow zero_flow;
+static const struct finished zero_finished;
+static const struct cgroup_name zero_name;
+
+static __always_inline struct state *get_state(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&state, &zero);
+}
+
+static __always_inline struct totals *get_totals(__u32 slot)
+{
+	void *table = bpf_map_lookup_elem(&totals, &slot);
+	__u32 zero = 0;
+
+	return table ? bpf_map_lookup_elem(table, &zero) : NULL;
+}
+
+static __always_inline struct process *get_process(__u32 slot, const struct process_key *key)
+{
+	void *table = bpf_map_lookup_elem(&processes, &slot);
+
+	return table ? bpf_map_lookup_elem(table, key) : NULL;
+}
+
+static __always_inline struct flow *get_flow(__u32 slot, const struct flow_key *key)
+{
+	void *table = bpf_map_lookup_elem(&flows, &slot);
+
+	return table ? bpf_map_lookup_elem(table, key) : NULL;
+}
+
+/*
+ * The boot clock, read once a jiffy: a clock call on every event would cost as
+ * much as a second table. The time is stored before the tick that vouches for it.
+ */
+static __always_inline __u64 now(struct state *st)
+{
+	__u64 jiffies = bpf_jiffies64();
+
+	if (READ_ONCE(st->now_jiffies) != jiffies) {
+		__sync_lock_test_and_set(&st->now_ns, bpf_ktime_get_boot_ns());
+		__sync_lock_test_and_set(&st->now_jiffies, jiffies);
+	}
+	return READ_ONCE(st->now_ns);
+}
+
+static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 calls)
+{
+	if (tx) {
+		__sync_fetch_and_add(&c->tx_bytes, bytes);
+		__sync_fetch_and_add(&c->tx_calls, calls);
+	} else {
+		__sync_fetch_and_add(&c->rx_bytes, bytes);
+		__sync_fetch_and_add(&c->rx_calls, calls);
+	}
+}
+
+static __always_inline void add_counters(struct counters *to, const struct counters *from)
+{
+	__sync_fetch_and_add(&to->tx_bytes, from->tx_bytes);
+	__sync_fetch_and_add(&to->rx_bytes, from->rx_bytes);
+	__sync_fetch_and_add(&to->tx_calls, from->tx_calls);
+	__sync_fetch_and_add(&to->rx_calls, from->rx_calls);
+}
+
+static __always_inline void process_key(struct process_key *key, struct task_struct *task)
+{
+	key->start_ns = task->group_leader->start_boottime;
+	key->pid = task->tgid;
+	key->zero = 0;
+}
+
+/*
+ * Only one CPU gives away rows at a time: a row that is given away may be used
+ * again at once, and the other must not hold it. Tries a while, since the
+ * holder is quick; a CPU that interrupted the holder tries in vain.
+ */
+static __always_inline bool fold_lock(struct state *st)
+{
+	for (int i = 0; i < 256; i++)
+		if (!READ_ONCE(st->folding) &&
+		    __sync_val_compare_and_swap(&st->folding, 0, 1) == 0)
+			return true;
+	return false;
+}
+
+static __always_inline void fold_unlock(struct state *st)
+{
+	__sync_lock_test_and_set(&st->folding, 0);
+}
+
+static __always_inline struct finished *finished_row(__u32 slot, const struct process *p)
+{
+	void *table = bpf_map_lookup_elem(&finished, &slot);
+	struct totals *t = get_totals(slot);
+	struct finished_key key;
+	struct finished *f;
+
+	if (!table || !t)
+		return NULL;
+	__builtin_memcpy(key.comm, p->comm, sizeof(key.comm));
+	key.cgroup_id = p->cgroup_id;
+	key.uid = p->uid;
+	key.netns = p->netns;
+	f = bpf_map_lookup_elem(table, &key);
+	if (f)
+		return f;
+	if (bpf_map_update_elem(table, &key, &zero_finished, BPF_NOEXIST) == 0)
+		__sync_fetch_and_add(&t->finished_rows, 1);
+	return bpf_map_lookup_elem(table, &key);
+}
+
+static __noinline void add_finished(__u32 slot, const struct process *p)
+{
+	const __u64 *from = (const __u64 *)&p->traffic;
+	struct finished *f = finished_row(slot, p);
+	struct totals *t;
+	__u64 *to;
+
+	if (!f) {
+		t = get_totals(slot);
+		if (t)
+			add_counters(&t->no_row, &p->traffic.total);
+		return;
+	}
+	to = (__u64 *)&f->traffic;
+#pragma unroll
+	for (int i = 0; i < (int)(sizeof(struct traffic) / sizeof(__u64)); i++)
+		__sync_fetch_and_add(&to[i], from[i]);
+	if (!f->first_seen_ns || p->first_seen_ns < f->first_seen_ns)
+		f->first_seen_ns = p->first_seen_ns;
+	if (p->last_seen_ns > f->last_seen_ns)
+		f->last_seen_ns = p->last_seen_ns;
+	if (p->exited_ns > f->exited_ns)
+		f->exited_ns = p->exited_ns;
+	__sync_fetch_and_add(&f->processes, 1);
+}
+
+/*
+ * The two below are global, so that the verifier looks at them once, not once a caller.
+ *
+ * Makes room in processes: adds some that have ended to finished. Readers tell
+ * by the numbers and by what is noted under them which rows they saw twice.
+ */
+__noinline int fold_processes(__u64 generation)
+{
+	__u32 slot = generation & 1;
+	struct state *st = get_state();
+	void *queue = bpf_map_lookup_elem(&ended, &slot);
+	void *table = bpf_map_lookup_elem(&processes, &slot);
+	struct totals *t = get_totals(slot);
+	int n = 0;
+
+	if (!st || !queue || !table || !t || !fold_lock(st))
+		return 0;
+	for (int i = 0; i < FOLD_AT_ONCE; i++) {
+		struct process_key key;
+		struct process *p;
+		__u32 place;
+
+		if (bpf_map_pop_elem(queue, &key))
+			break;
+		p = bpf_map_lookup_elem(table, &key);
+		if (!p)
+			continue;
+		place = st->folds_begun % FOLDED_KEYS;
+		key.zero = generation;
+		bpf_map_update_elem(&folded, &place, &key, BPF_ANY);
+		key.zero = 0;
+		__sync_fetch_and_add(&st->folds_begun, 1);
+		add_finished(slot, p);
+		bpf_map_delete_elem(table, &key);
+		__sync_fetch_and_add(&t->process_rows, -1);
+		__sync_fetch_and_add(&st->folds_done, 1);
+		n++;
+	}
+	fold_unlock(st);
+	return n;
+}
+
+/* Makes room in flows: closed ones become other flows of their processes. */
+__noinline int fold_flows(__u32 slot)
+{
+	struct state *st = get_state();
+	void *queue = bpf_map_lookup_elem(&closed, &slot);
+	void *table = bpf_map_lookup_elem(&flows, &slot);
+	struct totals *t = get_totals(slot);
+	int n = 0;
+
+	if (!st || !queue || !table || !t || !fold_lock(st))
+		return 0;
+	for (int i = 0; i < FOLD_AT_ONCE; i++) {
+		struct flow_key key;
+		struct process *p;
+		struct flow *f;
+
+		if (bpf_map_pop_elem(queue, &key))
+			break;
+		f = bpf_map_lookup_elem(table, &key);
+		if (!f)
+			continue;
+		p = get_process(slot, &key.process);
+		if (p)
+			add_counters(&p->other_flows, &f->counters);
+		bpf_map_delete_elem(table, &key);
+		__sync_fetch_and_add(&t->flow_rows, -1);
+		n++;
+	}
+	fold_unlock(st);
+	return n;
+}
+
+static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
+{
+	if (bpf_core_field_exists(kn->__parent))
+		return BPF_CORE_READ(kn, __parent);
+	return (void *)BPF_CORE_READ((struct kernfs_node___older *)kn, parent);
+}
+
+/* It may be gone when somebody wants to know its name. */
+static __noinline void note_cgroup(struct cgroup *cgroup, __u64 id)
+{
+	struct kernfs_node *kn = BPF_CORE_READ(cgroup, kn);
+	struct cgroup_name *name;
+
+	if (bpf_map_lookup_elem(&cgroups, &id))
+		return;
+	bpf_map_update_elem(&cgroups, &id, &zero_name, BPF_NOEXIST);
+	name = bpf_map_lookup_elem(&cgroups, &id);
+	if (!name)
+		return;
+	bpf_probe_read_kernel_str(name->name, sizeof(name->name), BPF_CORE_READ(kn, name));
+	kn = kernfs_parent(kn);
+	if (kn)
+		bpf_probe_read_kernel_str(name->parent, sizeof(name->parent),
+					  BPF_CORE_READ(kn, name));
+	name->level = BPF_CORE_READ(cgroup, level);
+}
+
+static __always_inline void set_owner(struct process *p, struct task_struct *task)
+{
+	p->uid = bpf_get_current_uid_gid();
+	p->cgroup_id = bpf_get_current_cgroup_id();
+	note_cgroup(BPF_CORE_READ(task, cgroups, dfl_cgrp), p->cgroup_id);
+}
+
+/* Fills in who the current process is. */
+static __noinline void introduce(struct process *p, const struct process_key *key, __u32 netns)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pid *pid;
+	unsigned int level;
+
+	p->netns = netns;
+	p->first_seen_ns = bpf_ktime_get_boot_ns();
+	if (!key->pid) {
+		__builtin_memcpy(p->comm, "kernel", sizeof("kernel"));
+		return;
+	}
+	BPF_CORE_READ_STR_INTO(&p->comm, task, group_leader, comm);
+	BPF_CORE_READ_STR_INTO(&p->parent_comm, task, group_leader, real_parent, group_leader,
+			       comm);
+	p->ppid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
+	pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	level = BPF_CORE_READ(pid, level);
+	bpf_probe_read_kernel(&p->ns_pid, sizeof(p->ns_pid),
+			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+				      level * bpf_core_type_size(struct upid));
+	if (BPF_CORE_READ(task, nsproxy))
+		p->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	set_owner(p, task);
+}
+
+/*
+ * The first event of a process in this generation. A process whose threads are
+ * all gone makes no row any more, for none would come to give it away.
+ */
+static __noinline struct process *new_process(__u64 generation, const struct process_key *key,
+					      __u32 netns)
+{
+	__u32 slot = generation & 1;
+	void *table = bpf_map_lookup_elem(&processes, &slot);
+	struct totals *t = get_totals(slot);
+	struct process *p;
+	int err;
+
+	if (!table || !t)
+		return NULL;
+	if (key->pid && !bpf_get_current_task_btf()->signal->live.counter)
+		return NULL;
+	err = bpf_map_update_elem(table, key, &zero_process, BPF_NOEXIST);
+	if (err == -E2BIG && fold_processes(generation))
+		err = bpf_map_update_elem(table, key, &zero_process, BPF_NOEXIST);
+	p = bpf_map_lookup_elem(table, key);
+	if (p && !err) {
+		introduce(p, key, netns);
+		__sync_fetch_and_add(&t->process_rows, 1);
+	}
+	return p;
+}
+
+struct ends {
+	__u32 local[4];
+	__u32 remote[4];
+};
+
+static __always_inline void mapped(__u32 to[4], __u32 v4)
+{
+	to[0] = 0;
+	to[1] = 0;
+	to[2] = bpf_htonl(0xffff);
+	to[3] = v4;
+}
+
+static __always_inline void get_ends(struct ends *e, struct sock *sk)
+{
+	if (sk->__sk_common.skc_family == AF_INET6) {
+		for (int i = 0; i < 4; i++) {
+			e->local[i] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i];
+			e->remote[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
+		}
+	} else {
+		mapped(e->local, sk->__sk_common.skc_rcv_saddr);
+		mapped(e->remote, sk->__sk_common.skc_daddr);
+	}
+}
+
+static __always_inline bool is_v4(const __u32 a[4])
+{
+	return !a[0] && !a[1] && a[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool is_loopback_address(const __u32 a[4])
+{
+	if (is_v4(a))
+		return (a[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+	return !a[0] && !a[1] && !a[2] && a[3] == bpf_htonl(1);
+}
+
+static __always_inline bool same_address(const __u32 a[4], const __u32 b[4])
+{
+	return a[3] == b[3] && a[2] == b[2] && a[1] == b[1] && a[0] == b[0];
+}
+
+static __always_inline bool is_any(const __u32 a[4])
+{
+	return !a[0] && !a[1] && !a[3] && (!a[2] || a[2] == bpf_htonl(0xffff));
+}
+
+/*
+ * A loopback address at either end will do: nothing else can be sent to or from
+ * it, and an unconnected socket has no other end to look at.
+ */
+static __always_inline bool is_loopback(const struct ends *e)
+{
+	return is_loopback_address(e->remote) || is_loopback_address(e->local) ||
+	       (!is_any(e->remote) && same_address(e->local, e->remote));
+}
+
+static __always_inline void set_remote(struct flow *f, struct sock *sk, const struct ends *e)
+{
+	__builtin_memcpy(f->remote_address, e->remote, sizeof(f->remote_address));
+	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
+	f->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
+	f->family = sk->__sk_common.skc_family;
+	if (f->family == AF_INET6 &&
+	    (is_v4(e->remote) || (is_any(e->remote) && is_v4(e->local))))
+		f->family = AF_INET;
+	f->flags = (is_any(e->remote) ? 0 : FLOW_CONNECTED) |
+		   (is_loopback(e) ? FLOW_LOOPBACK : 0);
+}
+
+/* The first event of a process on a connection, in this generation. */
+static __noinline struct flow *new_flow(__u64 generation, const struct flow_key *key,
+					struct sock *sk, struct socket_state *s)
+{
+	__u32 slot = generation & 1;
+	void *table = bpf_map_lookup_elem(&flows, &slot);
+	struct totals *t = get_totals(slot);
+	struct flow *f;
+	int err;
+
+	if (!table || !t)
+		return NULL;
+	err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
+	if (err == -E2BIG && fold_flows(slot))
+		err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
+	f = bpf_map_lookup_elem(table, key);
+	if (!f || err)
+		return f;
+	__sync_fetch_and_add(&t->flow_rows, 1);
+	f->netns = sk->__sk_common.skc_net.net->ns.inum;
+	f->first_seen_ns = bpf_ktime_get_boot_ns();
+	if (s->generation == generation)
+		f->next_user = s->users;
+	s->users = key->process;
+	s->generation = generation;
+	return f;
+}
+
+/* The rows of a socket that nobody can use any more may be given away. */
+static __noinline void retire(struct state *st, struct socket_state *s)
+{
+	__u64 generation = READ_ONCE(st->generation);
+	__u32 slot = generation & 1;
+	void *queue = bpf_map_lookup_elem(&closed, &slot);
+	struct flow_key key = { .process = s->users, .flow = s->flow };
+	struct flow *f;
+
+	if (!queue || s->generation != generation)
+		return;
+	s->generation = ~0ULL;
+	for (int i = 0; i < USERS_AT_CLOSE; i++) {
+		f = get_flow(slot, &key);
+		if (!f)
+			break;
+		bpf_map_push_elem(queue, &key, 0);
+		key.process = f->next_user;
+	}
+}
+
+static __always_inline __u64 next_flow(struct state *st)
+{
+	return __sync_fetch_and_add(&st->flows, 1) + 1;
+}
+
+/* Its addresses are those of the newest event; a new remote end is a new flow. */
+static __always_inline bool same_remote(const struct flow *f, struct sock *sk,
+					const struct ends *e)
+{
+	return f->remote_port == bpf_ntohs(sk->__sk_common.skc_dport) &&
+	       same_address((const __u32 *)f->remote_address, e->remote);
+}
+
+static __always_inline void count_flow(struct state *st, __u64 generation, struct process *p,
+				       const struct process_key *process, struct sock *sk,
+				       struct socket_state *s, const struct ends *e, int protocol,
+				       bool tx, __u64 bytes, __u64 calls)
+{
+	struct flow_key key = { .process = *process };
+	struct flow *f = NULL;
+
+	if (s) {
+		key.flow = s->flow;
+		f = get_flow(generation & 1, &key);
+		if (f && !same_remote(f, sk, e) && f->flags & FLOW_CONNECTED) {
+			retire(st, s);
+			key.flow = s->flow = next_flow(st);
+			f = NULL;
+		}
+		if (!f)
+			f = new_flow(generation, &key, sk, s);
+	}
+	if (!f) {
+		add(&p->other_flows, tx, bytes, calls);
+		return;
+	}
+	add(&f->counters, tx, bytes, calls);
+	f->last_seen_ns = p->last_seen_ns;
+	if (!same_remote(f, sk, e) || !f->local_port) {
+		f->protocol = protocol;
+		f->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+		set_remote(f, sk, e);
+	}
+}
+
+/*
+ * Adds up what one event moved. s is NULL where the socket has no state; its
+ * bytes are other flows then. The key says whose they are.
+ */
+static __always_inline void count(struct state *st, const struct process_key *key,
+				  struct sock *sk, struct socket_state *s, int protocol, bool tx,
+				  __u64 bytes, __u64 calls)
+{
+	__u64 generation = READ_ONCE(st->generation);
+	__u32 slot = generation & 1;
+	struct totals *t = get_totals(slot);
+	struct process *p;
+	struct ends e;
+
+	if (!t)
+		return;
+	p = get_process(slot, key);
+	if (!p)
+		p = new_process(generation, key, sk->__sk_common.skc_net.net->ns.inum);
+	if (p) {
+		p->last_seen_ns = now(st);
+		if (protocol >= 0 && protocol < PROTOCOLS)
+			add((struct counters *)&p->traffic.protocols + protocol, tx, bytes, calls);
+	}
+	if (protocol == PROTOCOL_PACKET) {
+		add(&t->packet, tx, bytes, calls);
+		return;
+	}
+	add(&t->total, tx, bytes, calls);
+	if (!p) {
+		add(&t->no_row, tx, bytes, calls);
+		return;
+	}
+	add(&p->traffic.total, tx, bytes, calls);
+	get_ends(&e, sk);
+	if (is_loopback(&e))
+		add(&p->traffic.loopback, tx, bytes, calls);
+	if (keep_flows)
+		count_flow(st, generation, p, key, sk, s, &e, protocol, tx, bytes, calls);
+	else
+		add(&p->other_flows, tx, bytes, calls);
+}
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The maps. abi.h says what each is for. */
+#ifndef NETACCT_MAPS_H
+#define NETACCT_MAPS_H
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct meta);
+} meta SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct state);
+} state SEC(".maps");
+
+/* The name that a cgroup is not asked for any more may go: it is LRU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CGROUP_NAMES);
+	__type(key, __u64);
+	__type(value, struct cgroup_name);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FOLDED_KEYS);
+	__type(key, __u32);
+	__type(value, struct process_key);
+} folded SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct socket_state);
+} sockets SEC(".maps");
+
+/*
+ * A table that changes with the generation: its first map, and the switch that
+ * the lowest bit of a generation's number picks a map from. A reset makes the
+ * next map, like the one it finds.
+ */
+#define SWITCHED(name)                                                   \
+	struct {                                                         \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                \
+		__uint(max_entries, 2);                                  \
+		__type(key, __u32);                                      \
+		__array(values, struct name##_map);                      \
+	} name SEC(".maps") = { .values = { &name##_0 } }
+
+struct processes_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_PROCESSES);
+	__type(key, struct process_key);
+	__type(value, struct process);
+} processes_0 SEC(".maps");
+SWITCHED(processes);
+
+struct flows_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_FLOWS);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+} flows_0 SEC(".maps");
+SWITCHED(flows);
+
+struct finished_map {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FINISHED_ROWS);
+	__type(key, struct finished_key);
+	__type(value, struct finished);
+} finished_0 SEC(".maps");
+SWITCHED(finished);
+
+struct totals_map {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct totals);
+} totals_0 SEC(".maps");
+SWITCHED(totals);
+
+struct ended_map {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, DEFAULT_PROCESSES);
+	__type(value, struct process_key);
+} ended_0 SEC(".maps");
+SWITCHED(ended);
+
+struct closed_map {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, DEFAULT_FLOWS);
+	__type(value, struct flow_key);
+} closed_0 SEC(".maps");
+SWITCHED(closed);
+
+/* Of each generation too, but no hook asks for it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct generation);
+} generation_0 SEC(".maps");
+
+#endif
