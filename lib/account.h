@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An account: what netacct-load pinned under one folder.
+ *
+ * Error convention of everything in lib/, the one libbpf uses: success is 0 or
+ * a descriptor, failure is -errno with errno set too. Nothing here prints.
+ */
+#ifndef NETACCT_ACCOUNT_H
+#define NETACCT_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "abi.h"
+
+struct account {
+	const char *pin_dir; /* borrowed */
+	bool writable;
+	struct meta meta;
+	struct state *state; /* shared with the hooks; NULL unless writable */
+	int state_fd;	     /* descriptors */
+	int cgroups;
+	int folded;
+};
+
+/*
+ * -ENOENT: not loaded. -EPROTO: it is not an account of this schema.
+ * -EACCES, -EPERM: not allowed to read it. Close it with account_close().
+ */
+int account_open(struct account *a, const char *pin_dir, bool writable);
+void account_close(struct account *a);
+
+/* A copy of the state as it is now. */
+int account_state(const struct account *a, struct state *state);
+
+/* The name that was noted for a cgroup, which may be gone; -ENOENT if none was. */
+int account_cgroup_name(const struct account *a, __u64 id, struct cgroup_name *name);
+
+/*
+ * The turn to change the account: one reset or unload at a time. A descriptor
+ * to close; -EBUSY if another had it for so many seconds (state->resetter is its
+ * pid), -ENOENT if the account was unloaded meanwhile.
+ */
+int account_turn(const struct account *a, int seconds);
+
+struct hook_stats {
+	__u64 missed; /* events that the kernel did not run the program for */
+	__u64 runs;   /* 0 unless the kernel keeps count: kernel.bpf_stats_enabled */
+	__u64 run_ns;
+};
+
+/* Each hook by name; each() returns 0, or -errno to stop. */
+int account_hooks(const struct account *a,
+		  int (*each)(void *arg, const char *name, const struct hook_stats *stats), void *arg);
+
+/* The missed events of all hooks. */
+int account_missed(const struct account *a, __u64 *missed);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The manners the commands share: help on stdout and exit 0, complaints on
+ * stderr, exit 2 for misuse, 1 for failure, 3 for not loaded. Alone in lib/,
+ * this file may print and exit.
+ */
+#ifndef NETACCT_CLI_H
+#define NETACCT_CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "account.h"
+
+#define EXIT_USAGE	2
+#define EXIT_NOT_LOADED 3
+
+/* The options that every command has; getopt values of those without a letter. */
+#define CLI_SHORT "hVv"
+#define CLI_LONG                                         \
+	{ "help", no_argument, NULL, 'h' },              \
+	{ "version", no_argument, NULL, 'V' },           \
+	{ "verbose", no_argument, NULL, 'v' },           \
+	{ "pin-dir", required_argument, NULL, CLI_PIN_DIR }
+enum { CLI_PIN_DIR = 0x1000, CLI_OWN };
+
+/* The same in a usage text; the command's own options come before. */
+#define CLI_USAGE                                                                  \
+	"      --pin-dir DIR  where the account is pinned, instead of\n"           \
+	"                     $NETACCT_PIN_DIR or /sys/fs/bpf/netacct\n"           \
+	"  -v, --verbose      say more, libbpf's own messages too\n"               \
+	"  -h, --help         show this help\n"                                    \
+	"  -V, --version      show the version\n"
+
+struct cli {
+	const char *usage;
+	const char *pin_dir;
+	bool verbose;
+};
+
+/* First of all. */
+void cli_init(struct cli *cli, const char *usage);
+
+/* Handles one of CLI_LONG, or exits with status 2 if c is none of them. */
+void cli_option(struct cli *cli, int c);
+
+/* Says what is wrong with the command line and exits with status 2. */
+void cli_misuse(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void cli_no_arguments(int argc, char **argv);
+
+/* A decimal number from min to max, or misuse of the option called name. */
+unsigned long long cli_number(const char *name, const char *text, unsigned long long min,
+			      unsigned long long max);
+
+/* Says that nothing is loaded, what to run, and exits with status 3. */
+void cli_not_loaded(const struct cli *cli) __attribute__((noreturn));
+
+/* account_open(), or exit with the reason and the remedy. */
+void cli_open(const struct cli *cli, struct account *a, bool writable);
+
+/* account_turn(), or exit and name who has it. */
+int cli_turn(const struct cli *cli, const struct account *a);
+
+/* "program: what: why", with the remedy where one is known; exits with status 1. */
+void cli_fail(int error, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
+
+/* The exit status of a command whose output matters: did it reach its reader? */
+int cli_finish(void);
+
+#endif

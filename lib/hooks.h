@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Putting the kernel half in place, and taking it away. The only file of lib/
+ * that knows the programs. Errors as in account.h.
+ */
+#ifndef NETACCT_HOOKS_H
+#define NETACCT_HOOKS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "abi.h"
+
+struct load_options {
+	__u32 max_processes;
+	__u32 max_flows;
+	bool no_flows;
+	gid_t gid; /* who may read; 0: root alone */
+	bool group_traverse;
+	bool force; /* outside the initial pid namespace too */
+};
+
+/*
+ * Loads, attaches and pins; all or nothing. On failure `what` says what failed,
+ * and what to do if anything is known to help.
+ *
+ * -EEXIST: there is an account already. -EBUSY: another command is at it.
+ */
+int hooks_load(const char *pin_dir, const struct load_options *o, char what[256]);
+
+/*
+ * A lock against another load or unload of any account beside this one; waits a
+ * few seconds. A descriptor to close, -EBUSY, -ENOENT: the parent is not there.
+ */
+int hooks_lock(const char *pin_dir);
+
+/*
+ * Removes the account and whatever a command that was killed left of one; the
+ * caller has hooks_lock(). -ENOENT: there was nothing.
+ */
+int hooks_unload(const char *pin_dir);
+
+#endif

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "abi.h"
+#include "pins.h"
+
+#define GONE_SECONDS 3
+
+int fail(int r)
+{
+	if (r < 0)
+		errno = -r;
+	return r;
+}
+
+int path_join(char path[PATH_MAX], const char *dir, const char *name)
+{
+	int n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
+
+	return n < 0 || n >= PATH_MAX ? fail(-ENAMETOOLONG) : 0;
+}
+
+static void nap(void)
+{
+	const struct timespec t = { .tv_nsec = 5 * 1000 * 1000 };
+
+	nanosleep(&t, NULL);
+}
+
+int pin_open(const char *dir, const struct pin_shape *shape, bool writable)
+{
+	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = writable ? 0 : BPF_F_RDONLY);
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char path[PATH_MAX];
+	int fd, err;
+
+	err = path_join(path, dir, shape->name);
+	if (err < 0)
+		return err;
+	fd = bpf_obj_get_opts(path, &opts);
+	if (fd < 0)
+		return fail(-errno);
+	/*
+	 * The kernel copies whole values into our buffers, sized by the map and
+	 * not by our headers: trusting a stranger's map would overrun them.
+	 * Programs and links answer with another structure; their pins are no maps.
+	 */
+	err = bpf_obj_get_info_by_fd(fd, &info, &len);
+	if (!err && (info.type != shape->type || info.key_size != shape->key_size ||
+		     info.value_size != shape->value_size))
+		err = -EPROTO;
+	if (err < 0) {
+		close(fd);
+		return fail(err);
+	}
+	return fd;
+}
+
+int pin_lock(const char *dir, int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	int fd, err;
+
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(-errno);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		if (err != -EBUSY || time(NULL) >= end) {
+			close(fd);
+			return fail(err);
+		}
+		nap();
+	}
+	return fd;
+}
+
+/* One object that a pin held, by the folder it was in. */
+struct object {
+	int (*open)(__u32 id);
+	__u32 id;
+};
+
+/* nftw() has no argument for its function. */
+static struct object *objects;
+static size_t n_objects;
+
+static void note_object(const char *path)
+{
+	/* The info of maps, programs and links begins alike: type, id. */
+	struct {
+		__u32 type;
+		__u32 id;
+	} info = {};
+	__u32 len = sizeof(info);
+	struct object *more;
+	int fd;
+
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.id) {
+		more = realloc(objects, (n_objects + 1) * sizeof(*objects));
+		if (more) {
+			objects = more;
+			objects[n_objects].id = info.id;
+			objects[n_objects++].open = strstr(path, "/" PIN_LINKS "/")   ? bpf_link_get_fd_by_id :
+						    strstr(path, "/" PIN_PROGS "/") ? bpf_prog_get_fd_by_id :
+										      bpf_map_get_fd_by_id;
+		}
+	}
+	close(fd);
+}
+
+static int note_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	if (type == FTW_F)
+		note_object(path);
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	if (remove(path) < 0 && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+static void wait_until_gone(void)
+{
+	time_t end = time(NULL) + GONE_SECONDS;
+	int fd;
+
+	for (size_t i = 0; i < n_objects; i++) {
+		while ((fd = objects[i].open(objects[i].id)) >= 0) {
+			close(fd);
+			if (time(NULL) >= end)
+				return;
+			nap();
+		}
+	}
+}
+
+int pin_remove(const char *dir)
+{
+	int err;
+
+	err = nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	if (err == -1)
+		err = -errno;
+	return fail(err);
+}
+
+int pin_remove_and_wait(const char *dir)
+{
+	int err;
+
+	(void)nftw(dir, note_one, 16, FTW_PHYS | FTW_MOUNT);
+	err = pin_remove(dir);
+	if (!err)
+		wait_until_gone();
+	free(objects);
+	objects = NULL;
+	n_objects = 0;
+	return fail(err);
+}

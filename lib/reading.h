@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A reading: what an account holds at one moment. Errors as in account.h.
+ *
+ * Processes are copied; flows may be very many and are handed out one by one,
+ * as often as asked for, so that memory does not grow with them.
+ */
+#ifndef NETACCT_READING_H
+#define NETACCT_READING_H
+
+#include <stddef.h>
+
+#include "account.h"
+#include "tables.h"
+
+struct process_row {
+	struct process_key key;
+	struct process p;
+};
+
+struct finished_row {
+	struct finished_key key;
+	struct finished f;
+};
+
+struct reading {
+	const struct account *account;
+	__u64 generation;  /* the newest that is in it */
+	__u64 began_at_ns; /* when that began; since the epoch */
+	__u64 taken_at_ns; /* since the epoch */
+	__u64 missed_events;
+	struct totals totals;
+	struct process_row *processes; /* sorted by pid, then start */
+	size_t n_processes;
+	struct finished_row *finished;
+	size_t n_finished;
+	/* The newest generation, and the one before while it waits to be read. */
+	struct tables tables[2];
+	int n_tables;
+};
+
+/* Everything counted since the last reset that was finished. reading_free() it. */
+int reading_take(struct reading *r, const struct account *a);
+
+/* One generation alone; takes the tables over, on failure too. */
+int reading_take_tables(struct reading *r, const struct account *a, struct tables *t);
+
+void reading_free(struct reading *r);
+
+/* The row of a process, or NULL. */
+const struct process_row *reading_process(const struct reading *r, const struct process_key *key);
+
+/*
+ * Hands out each flow once, with the row of its process. Flows of processes
+ * that have no row any more are left out: their bytes are other flows. each()
+ * returns 0, or -errno to stop.
+ */
+int reading_flows(const struct reading *r,
+		  int (*each)(void *arg, const struct flow_key *key, const struct flow *flow,
+			      const struct process_row *process),
+		  void *arg);
+
+#endif

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+
+#include "pins.h"
+#include "tables.h"
+
+static const struct pin_shape generation_shape = { PIN_GENERATION, BPF_MAP_TYPE_ARRAY,
+						   sizeof(__u32), sizeof(struct generation) };
+
+/* The tables that hooks use, each behind a switch of its name. */
+static const struct pin_shape shapes[] = {
+	{ PIN_PROCESSES, BPF_MAP_TYPE_HASH, sizeof(struct process_key), sizeof(struct process) },
+	{ PIN_FLOWS, BPF_MAP_TYPE_HASH, sizeof(struct flow_key), sizeof(struct flow) },
+	{ PIN_FINISHED, BPF_MAP_TYPE_HASH, sizeof(struct finished_key), sizeof(struct finished) },
+	{ PIN_TOTALS, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(__u32), sizeof(struct totals) },
+	{ PIN_ENDED, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct process_key) },
+	{ PIN_CLOSED, BPF_MAP_TYPE_QUEUE, 0, sizeof(struct flow_key) },
+};
+#define N_SHAPES (sizeof(shapes) / sizeof(*shapes))
+enum { PROCESSES, FLOWS, FINISHED, TOTALS };
+
+const char *const tables_readable[] = { PIN_GENERATION, PIN_PROCESSES, PIN_FLOWS,
+					PIN_FINISHED,	PIN_TOTALS,    NULL };
+
+static int folder_of(char path[PATH_MAX], const struct account *a, __u64 number,
+		     const char *suffix)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%" PRIu64 "%s", (uint64_t)number, suffix);
+	return path_join(path, a->pin_dir, name);
+}
+
+static int read_generation(const char *folder, struct generation *g)
+{
+	int fd, err;
+
+	fd = pin_open(folder, &generation_shape, false);
+	if (fd < 0)
+		return fd;
+	err = bpf_map_lookup_elem(fd, &(__u32){ 0 }, g);
+	close(fd);
+	return err;
+}
+
+static int write_generation(const char *folder, const struct generation *g)
+{
+	int fd, err;
+
+	fd = pin_open(folder, &generation_shape, true);
+	if (fd < 0)
+		return fd;
+	err = bpf_map_update_elem(fd, &(__u32){ 0 }, g, BPF_ANY);
+	close(fd);
+	return err;
+}
+
+int tables_open(struct tables *t, const struct account *a, __u64 number)
+{
+	int *const fds[] = { &t->processes, &t->flows, &t->finished, &t->totals };
+	char folder[PATH_MAX];
+	int err;
+
+	*t = (struct tables){ .processes = -1, .flows = -1, .finished = -1, .totals = -1 };
+	err = folder_of(folder, a, number, "");
+	if (!err)
+		err = read_generation(folder, &t->generation);
+	if (err < 0)
+		return fail(err);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		err = *fds[i] = pin_open(folder, &shapes[i], false);
+		if (err < 0) {
+			tables_close(t);
+			return fail(err);
+		}
+	}
+	return 0;
+}
+
+void tables_close(struct tables *t)
+{
+	int *const fds[] = { &t->processes, &t->flows, &t->finished, &t->totals };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+static __u64 newest(const struct account *a)
+{
+	return __atomic_load_n(&a->state->generation, __ATOMIC_ACQUIRE);
+}
+
+int tables_open_pending(struct tables *t, const struct account *a, __u64 newest)
+{
+	int err;
+
+	if (!newest)
+		return fail(-ENOENT);
+	err = tables_open(t, a, newest - 1);
+	if (err < 0)
+		return err;
+	if (t->generation.phase != GENERATION_READY) {
+		tables_close(t);
+		return fail(-ENOENT);
+	}
+	return 0;
+}
+
+static int switch_fd(const struct account *a, const char *table)
+{
+	struct pin_shape shape = { table, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), sizeof(__u32) };
+	char folder[PATH_MAX];
+	int err;
+
+	err = path_join(folder, a->pin_dir, PIN_SWITCHES);
+	return err < 0 ? err : pin_open(folder, &shape, true);
+}
+
+/*
+ * The kernel returns from an update of a map of maps only when programs that ran
+ * as it was made have ended: maybe_wait_bpf_programs() in kernel/bpf/syscall.c.
+ */
+static int install(const struct account *a, const char *table, __u64 number, int fd)
+{
+	int outer, err;
+
+	outer = switch_fd(a, table);
+	if (outer < 0)
+		return outer;
+	err = bpf_map_update_elem(outer, &(__u32){ number & 1 }, &fd, BPF_ANY);
+	close(outer);
+	return err;
+}
+
+/* Waits until all hooks that run now have ended: an update that changes nothing. */
+static int grace(const struct account *a)
+{
+	struct tables t;
+	int err;
+
+	err = tables_open(&t, a, newest(a));
+	if (err < 0)
+		return err;
+	err = install(a, PIN_TOTALS, newest(a), t.totals);
+	tables_close(&t);
+	return err;
+}
+
+/* An empty map like another; its field names come with the type information. */
+static int create_like(int like, const char *name)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	int err, fd, btf = -1;
+
+	err = bpf_obj_get_info_by_fd(like, &info, &len);
+	if (err < 0)
+		return err;
+	if (info.btf_id) {
+		btf = bpf_btf_get_fd_by_id(info.btf_id);
+		if (btf < 0)
+			return btf;
+		opts.btf_fd = btf;
+		opts.btf_key_type_id = info.btf_key_type_id;
+		opts.btf_value_type_id = info.btf_value_type_id;
+	}
+	opts.map_flags = info.map_flags;
+	fd = bpf_map_create(info.type, name, info.key_size, info.value_size, info.max_entries,
+			    &opts);
+	if (btf >= 0)
+		close(btf);
+	return fd;
+}
+
+/* A new pin has the owner and mode of the one that it is like. */
+static int copy_access(const char *from_dir, const char *to_dir, const char *name)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	struct stat st;
+	int err;
+
+	err = path_join(from, from_dir, name);
+	if (!err)
+		err = path_join(to, to_dir, name);
+	if (err < 0)
+		return err;
+	if (stat(from, &st) < 0 || chown(to, st.st_uid, st.st_gid) < 0 ||
+	    chmod(to, st.st_mode & 07777) < 0)
+		return -errno;
+	return 0;
+}
+
+static int make_like(const char *from_dir, const char *to_dir, const struct pin_shape *shape)
+{
+	char path[PATH_MAX];
+	int like, fd, err;
+
+	like = pin_open(from_dir, shape, false);
+	if (like < 0)
+		return like;
+	err = fd = create_like(like, shape->name);
+	close(like);
+	if (fd < 0)
+		return err;
+	err = path_join(path, to_dir, shape->name);
+	if (!err)
+		err = bpf_obj_pin(fd, path);
+	if (!err)
+		err = copy_access(from_dir, to_dir, shape->name);
+	if (err < 0) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int fill_folder(const struct account *a, const char *like, const char *folder, __u64 number)
+{
+	struct generation g = { .number = number, .phase = GENERATION_READY };
+	int fd, err;
+
+	if (mkdir(folder, 0700) < 0)
+		return -errno;
+	for (size_t i = 0; i < N_SHAPES; i++) {
+		fd = make_like(like, folder, &shapes[i]);
+		if (fd < 0)
+			return fd;
+		err = install(a, shapes[i].name, number, fd);
+		close(fd);
+		if (err < 0)
+			return err;
+	}
+	fd = make_like(like, folder, &generation_shape);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	err = write_generation(folder, &g);
+	return err < 0 ? err : copy_access(like, folder, ".");
+}
+
+int tables_prepare(const struct account *a)
+{
+	char like[PATH_MAX], making[PATH_MAX], folder[PATH_MAX];
+	__u64 number = newest(a) + 1;
+	int err;
+
+	err = folder_of(like, a, number - 1, "");
+	if (!err)
+		err = folder_of(making, a, number, "~");
+	if (!err)
+		err = folder_of(folder, a, number, "");
+	if (err < 0)
+		return err;
+	/* What a reset that was killed has left is not to be relied on. */
+	err = tables_drop(a, number);
+	if (!err)
+		err = fill_folder(a, like, making, number);
+	if (!err && rename(making, folder) < 0)
+		err = -errno;
+	if (err < 0)
+		(void)pin_remove(making);
+	return fail(err);
+}
+
+static int set_generation(const struct account *a, __u64 number, __u32 phase, __u64 began_at_ns)
+{
+	char folder[PATH_MAX];
+	struct generation g;
+	int err;
+
+	err = folder_of(folder, a, number, "");
+	if (!err)
+		err = read_generation(folder, &g);
+	if (err < 0)
+		return err;
+	g.phase = phase;
+	if (began_at_ns)
+		g.began_at_ns = began_at_ns;
+	return write_generation(folder, &g);
+}
+
+int tables_point(const char *pin_dir, __u64 number)
+{
+	char path[PATH_MAX], fresh[PATH_MAX], target[32];
+	int err;
+
+	err = path_join(path, pin_dir, PIN_CURRENT);
+	if (!err)
+		err = path_join(fresh, pin_dir, PIN_CURRENT "~");
+	if (err < 0)
+		return err;
+	snprintf(target, sizeof(target), "%" PRIu64, (uint64_t)number);
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return fail(-errno);
+	if (symlink(target, fresh) < 0 || rename(fresh, path) < 0)
+		return fail(-errno);
+	return 0;
+}
+
+int tables_switch(const struct account *a, bool discard)
+{
+	__u64 number = newest(a) + 1;
+	struct timespec t;
+	int err;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	err = set_generation(a, number, GENERATION_READY, t.tv_sec * 1000000000ULL + t.tv_nsec);
+	if (!err)
+		err = set_generation(a, number - 1,
+				     discard ? GENERATION_DISCARDED : GENERATION_READY, 0);
+	if (err < 0)
+		return fail(err);
+	__atomic_store_n(&a->state->generation, number, __ATOMIC_RELEASE);
+	err = tables_point(a->pin_dir, number);
+	if (!err)
+		err = grace(a);
+	return fail(err);
+}
+
+int tables_drop(const struct account *a, __u64 number)
+{
+	char folder[PATH_MAX];
+	int err;
+
+	for (int i = 0; i < 2; i++) {
+		err = folder_of(folder, a, number, i ? "~" : "");
+		if (err < 0)
+			return err;
+		if (!i)
+			(void)set_generation(a, number, GENERATION_DISCARDED, 0);
+		err = pin_remove(folder);
+		if (err < 0 && err != -ENOENT)
+			return fail(err);
+	}
+	return 0;
+}
+
+int tables_set_counting(const struct account *a, bool counting)
+{
+	__atomic_store_n(&a->state->counting, counting, __ATOMIC_RELEASE);
+	return fail(grace(a));
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+
+#include "json.h"
+#include "reading.h"
+#include "tables.h"
+#include "take.h"
+
+static int print(const struct account *a, struct tables *t, FILE *out)
+{
+	struct reading r;
+	int err;
+
+	err = reading_take_tables(&r, a, t);
+	if (err < 0)
+		return err;
+	err = json_whole(out, &r);
+	reading_free(&r);
+	return err;
+}
+
+int take_generation(const struct account *a, __u64 number, FILE *out)
+{
+	struct tables t;
+	int err;
+
+	err = tables_open(&t, a, number);
+	return err < 0 ? err : print(a, &t, out);
+}
+
+int take_pending(const struct account *a, FILE *out)
+{
+	struct tables t;
+	int err;
+
+	err = tables_open_pending(&t, a, a->state->generation);
+	if (err == -ENOENT)
+		return 0;
+	return err < 0 ? err : print(a, &t, out);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What reset and unload take out of an account, and print. Errors as in account.h. */
+#ifndef NETACCT_TAKE_H
+#define NETACCT_TAKE_H
+
+#include <stdio.h>
+
+#include "account.h"
+
+/* Prints one generation, that nobody writes to any more: a line of JSON. */
+int take_generation(const struct account *a, __u64 number, FILE *out);
+
+/* The same for what an earlier reset did not get to print; 0 also if there is none. */
+int take_pending(const struct account *a, FILE *out);
+
+#endif
