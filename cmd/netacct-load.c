@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* netacct-load - begin to count */
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "hooks.h"
+
+static const char usage[] =
+	"Usage: netacct-load [options]\n"
+	"\n"
+	"Count the traffic of every process and connection until netacct-unload.\n"
+	"\n"
+	"      --max-processes N  rows for processes (16384)\n"
+	"      --max-flows N      rows for connections (65536)\n"
+	"      --no-flows         count by process only\n"
+	"      --group NAME       let this group read the account\n"
+	"      --group-traverse   and let it pass through /sys/fs/bpf (chmod o+x)\n"
+	"      --hooks SET        auto (default) or tp_btf\n"
+	"      --force            outside the initial pid namespace too\n"
+	CLI_USAGE;
+
+enum { MAX_PROCESSES = CLI_OWN, MAX_FLOWS, NO_FLOWS, GROUP, GROUP_TRAVERSE, HOOKS, FORCE };
+
+static const struct option options[] = {
+	{ "max-processes", required_argument, NULL, MAX_PROCESSES },
+	{ "max-flows", required_argument, NULL, MAX_FLOWS },
+	{ "no-flows", no_argument, NULL, NO_FLOWS },
+	{ "group", required_argument, NULL, GROUP },
+	{ "group-traverse", no_argument, NULL, GROUP_TRAVERSE },
+	{ "hooks", required_argument, NULL, HOOKS },
+	{ "force", no_argument, NULL, FORCE },
+	CLI_LONG,
+	{},
+};
+
+static gid_t group_id(const char *name)
+{
+	struct group *group = getgrnam(name);
+
+	if (!group)
+		cli_fail(0, "there is no group '%s'", name);
+	if (!group->gr_gid)
+		cli_misuse("--group takes another group than root's");
+	return group->gr_gid;
+}
+
+static void choose_hooks(const char *set)
+{
+	if (strcmp(set, "tracepoint") == 0 || strcmp(set, "kprobe") == 0)
+		cli_fail(0, "this version has no hook set '%s'; it has tp_btf", set);
+	if (strcmp(set, "auto") != 0 && strcmp(set, "tp_btf") != 0)
+		cli_misuse("--hooks takes auto or tp_btf, not '%s'", set);
+}
+
+/* An option that is not given agrees with everything. */
+static const char *disagreement(const struct meta *m, const struct load_options *o)
+{
+	if (o->max_processes && o->max_processes != m->max_processes)
+		return "--max-processes";
+	if (o->max_flows && o->max_flows != m->max_flows)
+		return "--max-flows";
+	if (o->no_flows && m->flags & META_FLOWS)
+		return "--no-flows";
+	if (o->gid && o->gid != m->gid)
+		return "--group";
+	return NULL;
+}
+
+static int already_loaded(const struct cli *cli, const struct load_options *o)
+{
+	const char *option;
+	struct state state;
+	struct account a;
+
+	cli_open(cli, &a, false);
+	if (account_state(&a, &state) < 0)
+		cli_fail(errno, "cannot read %s", cli->pin_dir);
+	option = disagreement(&a.meta, o);
+	if (option)
+		cli_fail(0, "already loaded with another %s; run netacct-unload first", option);
+	if (!state.counting)
+		cli_fail(0, "already loaded, but an unload that did not finish has stopped it; "
+			    "run netacct-unload first");
+	fprintf(stderr, "netacct-load: already loaded%s%s%s\n",
+		strcmp(a.meta.version, NETACCT_VERSION) ? " by version " : "",
+		strcmp(a.meta.version, NETACCT_VERSION) ? a.meta.version : "",
+		strcmp(a.meta.version, NETACCT_VERSION) ? "" : ", with these options");
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct load_options o = {}, with_defaults;
+	struct cli cli;
+	char what[256];
+	int c, err;
+
+	cli_init(&cli, usage);
+	while ((c = getopt_long(argc, argv, CLI_SHORT, options, NULL)) != -1) {
+		switch (c) {
+		case MAX_PROCESSES:
+			o.max_processes = cli_number("--max-processes", optarg, 1, 1 << 24);
+			break;
+		case MAX_FLOWS:
+			o.max_flows = cli_number("--max-flows", optarg, 1, 1 << 24);
+			break;
+		case NO_FLOWS:
+			o.no_flows = true;
+			break;
+		case GROUP:
+			o.gid = group_id(optarg);
+			break;
+		case GROUP_TRAVERSE:
+			o.group_traverse = true;
+			break;
+		case HOOKS:
+			choose_hooks(optarg);
+			break;
+		case FORCE:
+			o.force = true;
+			break;
+		default:
+			cli_option(&cli, c);
+		}
+	}
+	cli_no_arguments(argc, argv);
+	if (o.no_flows && o.max_flows)
+		cli_misuse("--no-flows and --max-flows exclude each other");
+	if (o.group_traverse && !o.gid)
+		cli_misuse("--group-traverse goes with --group");
+
+	with_defaults = o;
+	with_defaults.max_processes = o.max_processes ?: DEFAULT_PROCESSES;
+	with_defaults.max_flows = o.max_flows ?: DEFAULT_FLOWS;
+	err = hooks_load(cli.pin_dir, &with_defaults, what);
+	if (err == -EEXIST)
+		return already_loaded(&cli, &o);
+	if (err == -ENOTSUP)
+		cli_fail(0, "%s", what);
+	if (err == -EPERM || err == -EACCES)
+		cli_fail(err, "%s: it needs root (CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN)",
+			 what);
+	if (err < 0)
+		cli_fail(err, "%s", what);
+	return EXIT_SUCCESS;
+}

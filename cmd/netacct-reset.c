@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* netacct-reset - start from zero, without losing a byte */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "output.h"
+#include "tables.h"
+#include "take.h"
+
+static const char usage[] =
+	"Usage: netacct-reset [options]\n"
+	"\n"
+	"Start from zero. Counting goes on, and what is counted meanwhile is in the\n"
+	"old reading or in the new one, never in both or in none.\n"
+	"\n"
+	"  -j, --json         print what was counted since the reset before\n"
+	"      --to FILE      the same, to a file\n"
+	CLI_USAGE;
+
+enum { TO = CLI_OWN };
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "to", required_argument, NULL, TO },
+	CLI_LONG,
+	{},
+};
+
+/* Removes the unfinished file of an output that came to nothing. */
+static struct output out;
+
+static void abort_output(void)
+{
+	output_abort(&out);
+}
+
+static void reset(const struct account *a, bool print)
+{
+	__u64 old = a->state->generation;
+	int err;
+
+	if (print) {
+		err = take_pending(a, out.file);
+		if (err < 0)
+			cli_fail(err, "cannot print what an earlier reset left; nothing is reset");
+	}
+	err = tables_prepare(a);
+	if (err < 0)
+		cli_fail(err, "cannot make new tables; nothing is reset");
+	err = tables_switch(a, !print);
+	if (err < 0)
+		cli_fail(err, "cannot switch to the new tables");
+	if (print) {
+		err = take_generation(a, old, out.file);
+		if (!err)
+			err = output_commit(&out);
+		if (err < 0)
+			cli_fail(err, "cannot write to %s; the next reset prints it again", out.to);
+	}
+	if (old)
+		err = tables_drop(a, old - 1);
+	if (!err)
+		err = tables_drop(a, old);
+	if (err < 0)
+		cli_fail(err, "cannot remove the old tables");
+}
+
+int main(int argc, char **argv)
+{
+	const char *to = NULL;
+	bool print = false;
+	struct account a;
+	struct cli cli;
+	int c, turn, err;
+
+	cli_init(&cli, usage);
+	while ((c = getopt_long(argc, argv, CLI_SHORT "j", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			print = true;
+			break;
+		case TO:
+			to = optarg;
+			print = true;
+			break;
+		default:
+			cli_option(&cli, c);
+		}
+	}
+	cli_no_arguments(argc, argv);
+
+	cli_open(&cli, &a, true);
+	turn = cli_turn(&cli, &a);
+	if (print) {
+		err = output_open(&out, to);
+		if (err < 0)
+			cli_fail(err, "cannot write to %s", to);
+		atexit(abort_output);
+	}
+	reset(&a, print);
+	close(turn);
+	account_close(&a);
+	return EXIT_SUCCESS;
+}

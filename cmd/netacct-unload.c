@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* netacct-unload - stop counting and remove every trace */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "hooks.h"
+#include "output.h"
+#include "tables.h"
+#include "take.h"
+
+static const char usage[] =
+	"Usage: netacct-unload [options]\n"
+	"\n"
+	"Stop counting and remove all that netacct-load has pinned, and what a command\n"
+	"that was killed has left.\n"
+	"\n"
+	"  -j, --json         print a last reading\n"
+	"      --to FILE      the same, to a file\n"
+	CLI_USAGE;
+
+enum { TO = CLI_OWN };
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "to", required_argument, NULL, TO },
+	CLI_LONG,
+	{},
+};
+
+/* Removes the unfinished file of an output that came to nothing. */
+static struct output out;
+
+static void abort_output(void)
+{
+	output_abort(&out);
+}
+
+/* Prints what is left to print, after counting has stopped. */
+static int print_last(const struct account *a)
+{
+	int err;
+
+	err = tables_set_counting(a, false);
+	if (!err)
+		err = take_pending(a, out.file);
+	if (!err)
+		err = take_generation(a, a->state->generation, out.file);
+	if (!err)
+		err = output_commit(&out);
+	if (err < 0)
+		(void)tables_set_counting(a, true);
+	return err;
+}
+
+static void output_last(const struct account *a, const char *to)
+{
+	int err;
+
+	err = output_open(&out, to);
+	if (err < 0)
+		cli_fail(err, "cannot write to %s; nothing is unloaded", to);
+	atexit(abort_output);
+	err = print_last(a);
+	if (err < 0)
+		cli_fail(err, "cannot write to %s; nothing is unloaded, and counting goes on",
+			 out.to);
+}
+
+/* The turn stays ours until the end: nobody else changes the account any more. */
+static void take_last(const struct cli *cli, bool print, const char *to)
+{
+	struct account a;
+	int err;
+
+	err = account_open(&a, cli->pin_dir, true);
+	/* What cannot be read can be removed all the same; nothing but leftovers may be there. */
+	if (!print && (err == -ENOENT || err == -EPROTO))
+		return;
+	if (err < 0)
+		cli_open(cli, &a, true);
+	cli_turn(cli, &a);
+	if (print)
+		output_last(&a, to);
+	account_close(&a);
+}
+
+int main(int argc, char **argv)
+{
+	const char *to = NULL;
+	bool print = false;
+	struct cli cli;
+	int c, lock, err;
+
+	cli_init(&cli, usage);
+	while ((c = getopt_long(argc, argv, CLI_SHORT "j", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			print = true;
+			break;
+		case TO:
+			to = optarg;
+			print = true;
+			break;
+		default:
+			cli_option(&cli, c);
+		}
+	}
+	cli_no_arguments(argc, argv);
+
+	lock = hooks_lock(cli.pin_dir);
+	if (lock == -ENOENT)
+		cli_not_loaded(&cli);
+	if (lock == -EACCES)
+		cli_fail(lock, "cannot unload %s: it needs root", cli.pin_dir);
+	if (lock < 0)
+		cli_fail(lock, "cannot lock the folder of %s", cli.pin_dir);
+	take_last(&cli, print, to);
+	err = hooks_unload(cli.pin_dir);
+	if (err == -ENOENT)
+		cli_not_loaded(&cli);
+	if (err == -EPROTO)
+		cli_fail(0, "%s was not made by netacct-load; it is left alone", cli.pin_dir);
+	if (err == -EPERM || err == -EACCES)
+		cli_fail(err, "cannot unload %s: it needs root", cli.pin_dir);
+	if (err < 0)
+		cli_fail(err, "cannot remove %s", cli.pin_dir);
+	return EXIT_SUCCESS;
+}
