@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 
+#include "counters.h"
 #include "pins.h"
 #include "reading.h"
 
@@ -61,23 +61,6 @@ static int each_row(int fd, size_t key_size, size_t value_size,
 	free(keys);
 	free(values);
 	return err;
-}
-
-static void add_counters(struct counters *to, const struct counters *from)
-{
-	to->tx_bytes += from->tx_bytes;
-	to->rx_bytes += from->rx_bytes;
-	to->tx_calls += from->tx_calls;
-	to->rx_calls += from->rx_calls;
-}
-
-static void add_traffic(struct traffic *to, const struct traffic *from)
-{
-	struct counters *t = (struct counters *)to;
-	const struct counters *f = (const struct counters *)from;
-
-	for (size_t i = 0; i < sizeof(*to) / sizeof(*t); i++)
-		add_counters(&t[i], &f[i]);
 }
 
 /* Room for one more element of an array; it doubles. */
@@ -140,8 +123,8 @@ static void merge_process(struct process *to, const struct process *from)
 	newer.exited_ns = to->exited_ns ? to->exited_ns : from->exited_ns;
 	newer.traffic = to->traffic;
 	newer.other_flows = to->other_flows;
-	add_traffic(&newer.traffic, &from->traffic);
-	add_counters(&newer.other_flows, &from->other_flows);
+	traffic_add(&newer.traffic, &from->traffic);
+	counters_add(&newer.other_flows, &from->other_flows);
 	*to = newer;
 }
 
@@ -154,7 +137,7 @@ static void merge_finished(struct finished *to, const struct finished *from)
 		to->last_seen_ns = from->last_seen_ns;
 	if (from->exited_ns > to->exited_ns)
 		to->exited_ns = from->exited_ns;
-	add_traffic(&to->traffic, &from->traffic);
+	traffic_add(&to->traffic, &from->traffic);
 }
 
 static void sort_rows(struct reading *r)
@@ -180,29 +163,6 @@ static void sort_rows(struct reading *r)
 			r->finished[n++] = r->finished[i];
 	}
 	r->n_finished = n;
-}
-
-static int read_totals(struct reading *r, int fd)
-{
-	int cpus = libbpf_num_possible_cpus(), err;
-	struct totals *all;
-
-	if (cpus < 0)
-		return cpus;
-	all = calloc(cpus, sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	err = bpf_map_lookup_elem(fd, &(__u32){ 0 }, all);
-	for (int i = 0; !err && i < cpus; i++) {
-		add_counters(&r->totals.total, &all[i].total);
-		add_counters(&r->totals.no_row, &all[i].no_row);
-		add_counters(&r->totals.packet, &all[i].packet);
-		r->totals.process_rows += all[i].process_rows;
-		r->totals.flow_rows += all[i].flow_rows;
-		r->totals.finished_rows += all[i].finished_rows;
-	}
-	free(all);
-	return err;
 }
 
 /* finished as it is between two folds; they are rare, and quick. */
@@ -299,7 +259,7 @@ static int read_tables(struct reading *r)
 
 	err = account_state(r->account, &now);
 	for (int i = 0; !err && i < r->n_tables; i++)
-		err = read_totals(r, r->tables[i].totals);
+		err = tables_totals(&r->tables[i], &r->totals);
 	if (!err && r->generation == now.generation)
 		err = read_newest(r, &r->tables[0]);
 	else if (!err)
@@ -415,7 +375,7 @@ static int one_flow(void *arg, const void *key, const void *value)
 	if (!process || (w->known >= 0 && bpf_map_lookup_elem(w->known, &k, &g) == 0))
 		return 0;
 	if (w->other >= 0 && bpf_map_lookup_elem(w->other, &k, &g) == 0) {
-		add_counters(&f.counters, &g.counters);
+		counters_add(&f.counters, &g.counters);
 		f.first_seen_ns = g.first_seen_ns;
 	}
 	return w->each(w->arg, &k, &f, process);

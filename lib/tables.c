@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -9,7 +10,9 @@
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 
+#include "counters.h"
 #include "pins.h"
 #include "tables.h"
 
@@ -95,6 +98,29 @@ void tables_close(struct tables *t)
 			close(*fds[i]);
 		*fds[i] = -1;
 	}
+}
+
+int tables_totals(const struct tables *t, struct totals *totals)
+{
+	int cpus = libbpf_num_possible_cpus(), err;
+	struct totals *all;
+
+	if (cpus < 0)
+		return fail(cpus);
+	all = calloc(cpus, sizeof(*all));
+	if (!all)
+		return fail(-ENOMEM);
+	err = bpf_map_lookup_elem(t->totals, &(__u32){ 0 }, all);
+	for (int i = 0; !err && i < cpus; i++) {
+		counters_add(&totals->total, &all[i].total);
+		counters_add(&totals->no_row, &all[i].no_row);
+		counters_add(&totals->packet, &all[i].packet);
+		totals->process_rows += all[i].process_rows;
+		totals->flow_rows += all[i].flow_rows;
+		totals->finished_rows += all[i].finished_rows;
+	}
+	free(all);
+	return fail(err);
 }
 
 static __u64 newest(const struct account *a)

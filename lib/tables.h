@@ -26,6 +26,9 @@ struct tables {
 int tables_open(struct tables *t, const struct account *a, __u64 number);
 void tables_close(struct tables *t);
 
+/* The sums over all CPUs are added to totals. */
+int tables_totals(const struct tables *t, struct totals *totals);
+
 /*
  * Those before the newest, where a reset switched away from them but did not get
  * to give them out. -ENOENT: there are none, or nobody wants them.

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* netacct-status - is it loaded, and how is it doing? */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <jansson.h>
+
+#include "cli.h"
+#include "status.h"
+#include "text.h"
+
+static const char usage[] =
+	"Usage: netacct-status [options]\n"
+	"\n"
+	"Tell whether the traffic is counted, since when, with which hooks, and how full\n"
+	"the tables are. Exit status 3: not loaded.\n"
+	"\n"
+	"  -j, --json         print JSON\n"
+	CLI_USAGE;
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	CLI_LONG,
+	{},
+};
+
+/* The sets that this version does not have. */
+static const char others[] = "tracepoint and kprobe: not in this version";
+
+static void print_rows(const char *what, __s64 rows, __u32 max)
+{
+	printf("%-12s %" PRId64 " of %" PRIu32 " rows (%.0f%%)\n", what, (int64_t)rows, max,
+	       100.0 * rows / max);
+}
+
+static void print_text(const struct status *s, bool verbose)
+{
+	char since[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
+	const struct totals *t = &s->totals;
+	double cost = status_cost(s);
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	text_age(age, now.tv_sec * 1000000000ULL + now.tv_nsec - s->meta.loaded_at_ns);
+	printf("%-12s %s (%s), by version %s\n", s->counting ? "counting" : "stopped",
+	       text_time(since, s->meta.loaded_at_ns), age, s->meta.version);
+	printf("%-12s %s (%s)\n", "hooks", text_hooks(s->meta.hooks), others);
+	printf("%-12s %" PRIu64 ", since %s%s\n", "generation", (uint64_t)s->generation.number,
+	       text_time(since, s->generation.began_at_ns),
+	       s->pending ? "; the one before waits for netacct-reset to print it" : "");
+	print_rows("processes", t->process_rows, s->meta.max_processes);
+	if (s->meta.flags & META_FLOWS)
+		print_rows("flows", t->flow_rows, s->meta.max_flows);
+	else
+		printf("%-12s not kept\n", "flows");
+	print_rows("finished", t->finished_rows, FINISHED_ROWS);
+	printf("%-12s %" PRIu64 " bytes sent, %" PRIu64 " received\n", "no row",
+	       (uint64_t)t->no_row.tx_bytes, (uint64_t)t->no_row.rx_bytes);
+	printf("%-12s %" PRIu64 " events%s\n", "missed", (uint64_t)s->missed_events,
+	       s->missed_events ? ": the account may be short" : "");
+	if (cost)
+		printf("%-12s %.0f ns an event\n", "cost", cost);
+	else
+		printf("%-12s not measured (sysctl kernel.bpf_stats_enabled=1 does)\n", "cost");
+	for (size_t i = 0; verbose && i < s->n_hooks; i++)
+		printf("  %-24s missed %" PRIu64 ", ran %" PRIu64 " times, %" PRIu64 " ns\n",
+		       s->hooks[i].name, (uint64_t)s->hooks[i].stats.missed,
+		       (uint64_t)s->hooks[i].stats.runs, (uint64_t)s->hooks[i].stats.run_ns);
+}
+
+static json_t *rows_json(__s64 rows, __u32 max)
+{
+	return json_pack("{sI sI}", "rows", (json_int_t)rows, "max", (json_int_t)max);
+}
+
+static json_t *counters_json(const struct counters *c)
+{
+	return json_pack("{sI sI sI sI}", "tx_bytes", (json_int_t)c->tx_bytes, "rx_bytes",
+			 (json_int_t)c->rx_bytes, "tx_calls", (json_int_t)c->tx_calls, "rx_calls",
+			 (json_int_t)c->rx_calls);
+}
+
+static json_t *hooks_json(const struct status *s)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < s->n_hooks; i++) {
+		const struct status_hook *h = &s->hooks[i];
+
+		json_array_append_new(all, json_pack("{ss sI sI sI}", "name", h->name, "missed_events",
+						     (json_int_t)h->stats.missed, "runs",
+						     (json_int_t)h->stats.runs, "run_ns",
+						     (json_int_t)h->stats.run_ns));
+	}
+	return all;
+}
+
+static void print_json(const struct status *s)
+{
+	char loaded[TEXT_TIME_LEN], began[TEXT_TIME_LEN];
+	bool flows = s->meta.flags & META_FLOWS;
+	double cost = status_cost(s);
+	json_t *doc;
+
+	doc = json_pack("{si ss ss ss ss so ss sI ss sb sb so so so so sI so so so}", "schema", NETACCT_SCHEMA,
+			"version", s->meta.version, "boot_id", s->meta.boot_id, "loaded_at",
+			text_time(loaded, s->meta.loaded_at_ns), "hooks",
+			text_hooks(s->meta.hooks), "filters", json_object(), "other_hooks", others,
+			"generation", (json_int_t)s->generation.number, "reset_at",
+			text_time(began, s->generation.began_at_ns), "counting", s->counting,
+			"reset_pending", s->pending, "processes",
+			rows_json(s->totals.process_rows, s->meta.max_processes), "flows",
+			flows ? rows_json(s->totals.flow_rows, s->meta.max_flows) : json_null(),
+			"finished", rows_json(s->totals.finished_rows, FINISHED_ROWS), "no_row",
+			counters_json(&s->totals.no_row), "missed_events",
+			(json_int_t)s->missed_events, "ns_per_event",
+			cost ? json_real(cost) : json_null(), "totals",
+			counters_json(&s->totals.total), "hook_stats", hooks_json(s));
+	if (!doc)
+		cli_fail(0, "cannot make the document");
+	json_dumpf(doc, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	json_decref(doc);
+}
+
+int main(int argc, char **argv)
+{
+	bool json = false;
+	struct account a;
+	struct status s;
+	struct cli cli;
+	int c, err;
+
+	cli_init(&cli, usage);
+	while ((c = getopt_long(argc, argv, CLI_SHORT "j", options, NULL)) != -1) {
+		switch (c) {
+		case 'j':
+			json = true;
+			break;
+		default:
+			cli_option(&cli, c);
+		}
+	}
+	cli_no_arguments(argc, argv);
+
+	cli_open(&cli, &a, false);
+	err = status_take(&s, &a);
+	if (err < 0)
+		cli_fail(err, "cannot read %s", cli.pin_dir);
+	if (json)
+		print_json(&s);
+	else
+		print_text(&s, cli.verbose);
+	account_close(&a);
+	return cli_finish();
+}

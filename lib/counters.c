@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "counters.h"
+
+static __u64 less(__u64 a, __u64 b)
+{
+	return a > b ? a - b : 0;
+}
+
+struct counters counters_less(const struct counters *a, const struct counters *b)
+{
+	return (struct counters){
+		.tx_bytes = less(a->tx_bytes, b->tx_bytes),
+		.rx_bytes = less(a->rx_bytes, b->rx_bytes),
+		.tx_calls = less(a->tx_calls, b->tx_calls),
+		.rx_calls = less(a->rx_calls, b->rx_calls),
+	};
+}
+
+void counters_add(struct counters *to, const struct counters *from)
+{
+	to->tx_bytes += from->tx_bytes;
+	to->rx_bytes += from->rx_bytes;
+	to->tx_calls += from->tx_calls;
+	to->rx_calls += from->rx_calls;
+}
+
+bool counters_zero(const struct counters *c)
+{
+	return !c->tx_bytes && !c->rx_bytes && !c->tx_calls && !c->rx_calls;
+}
+
+const struct counters *traffic_protocol(const struct traffic *t, int protocol)
+{
+	return (const struct counters *)&t->protocols + protocol;
+}
+
+void traffic_add(struct traffic *to, const struct traffic *from)
+{
+	struct counters *protocols = (struct counters *)&to->protocols;
+
+	counters_add(&to->total, &from->total);
+	counters_add(&to->loopback, &from->loopback);
+	for (int i = 0; i < PROTOCOLS; i++)
+		counters_add(&protocols[i], traffic_protocol(from, i));
+}
+
+void traffic_subtract(struct traffic *from, const struct traffic *t)
+{
+	struct counters *protocols = (struct counters *)&from->protocols;
+
+	from->total = counters_less(&from->total, &t->total);
+	from->loopback = counters_less(&from->loopback, &t->loopback);
+	for (int i = 0; i < PROTOCOLS; i++)
+		protocols[i] = counters_less(&protocols[i], traffic_protocol(t, i));
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Arithmetic on counters. */
+#ifndef NETACCT_COUNTERS_H
+#define NETACCT_COUNTERS_H
+
+#include <stdbool.h>
+
+#include "abi.h"
+
+/* a - b, each by itself and never below zero. */
+struct counters counters_less(const struct counters *a, const struct counters *b);
+void counters_add(struct counters *to, const struct counters *from);
+bool counters_zero(const struct counters *c);
+
+void traffic_add(struct traffic *to, const struct traffic *from);
+void traffic_subtract(struct traffic *from, const struct traffic *t);
+
+/* The counters of an enum protocol. */
+const struct counters *traffic_protocol(const struct traffic *t, int protocol);
+
+#endif
