@@ -195,14 +195,19 @@ struct cgroup_name {
 };
 _Static_assert(sizeof(struct cgroup_name) == 264, "struct cgroup_name is ABI");
 
+/* What copied of a TCP socket is. */
+#define BASE_BIRTH   0 /* not set: the connection is new, all it receives counts */
+#define BASE_KNOWN   1 /* all before it is counted, or older than the account */
+#define BASE_RECEIVE 2 /* the same, but for the receive call that found no state */
+
 /* What netacct remembers of a socket. */
 struct socket_state {
 	__u64 flow;
 	__u64 generation; /* in which users is the head of a chain */
 	struct process_key users;
-	__u32 copied;	/* TCP: copied_seq up to which all is counted */
-	__u32 urgent;	/* TCP: the urgent byte that was dealt with last */
-	__u32 has_base; /* TCP: copied is set; else the connection is new */
+	__u32 copied; /* TCP: the copied_seq that was seen last */
+	__u32 urgent; /* TCP: the urgent byte that was dealt with last */
+	__u32 base;   /* TCP: BASE_* */
 	__u32 zero;
 };
 _Static_assert(sizeof(struct socket_state) == 48, "struct socket_state is ABI");

@@ -92,9 +92,9 @@ static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int 
 }
 
 /*
- * The state of a socket. That of TCP is made at birth or by the loader only: a
- * TCP socket that has none, for want of memory maybe, is counted by return
- * values all its life.
+ * The state of a socket. That of TCP is made at its birth, by the loader, or as
+ * it receives; there may be no memory for it. A receive that finds none is
+ * counted by what the call returned.
  */
 static __always_inline struct socket_state *socket_state(struct state *st, struct sock *sk,
 							 int protocol)
@@ -102,8 +102,8 @@ static __always_inline struct socket_state *socket_state(struct state *st, struc
 	struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
 	struct socket_state new = {};
 
-	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET ||
-	    protocol == PROTOCOL_OTHER || !keep_flows)
+	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET || !keep_flows ||
+	    sk->__sk_common.skc_family == AF_SMC)
 		return s;
 	new.flow = next_flow(st);
 	new.generation = ~0ULL;
@@ -149,8 +149,12 @@ int BPF_PROG(received, struct sock *sk, int ret, int flags)
 		return 0;
 	s = socket_state(st, sk, protocol);
 	/* MSG_OOB takes the urgent byte from beside the stream. */
-	if (s && !(flags & MSG_OOB) && is_plain_tcp(st, sk, protocol))
-		ret = 0;
+	if (s && !(flags & MSG_OOB) && is_plain_tcp(st, sk, protocol)) {
+		if (s->base == BASE_RECEIVE)
+			s->base = BASE_KNOWN;
+		else
+			ret = 0;
+	}
 	count_current(st, sk, s, protocol, false, ret, 1);
 	return 0;
 }
@@ -200,7 +204,7 @@ int BPF_PROG(copied, struct sock *sk)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct state *st = get_state();
-	struct socket_state *s, base;
+	struct socket_state *s, new;
 	struct process_key key = {};
 	int protocol;
 	__u32 seq;
@@ -209,31 +213,26 @@ int BPF_PROG(copied, struct sock *sk)
 	if (!st || !tp)
 		return 0;
 	seq = copied_seq(sk, tp);
-	if (!st->counting) {
-		new_state(st, &base, tp);
-		base.copied = seq;
-		base.has_base = 1;
-		s = bpf_sk_storage_get(&sockets, sk, &base, BPF_SK_STORAGE_GET_F_CREATE);
-		if (s) {
-			s->copied = seq;
-			s->has_base = 1;
-		}
-		return 0;
-	}
 	s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!s)
+	if (!s) {
+		new_state(st, &new, tp);
+		new.copied = seq;
+		new.base = st->counting ? BASE_RECEIVE : BASE_KNOWN;
+		bpf_sk_storage_get(&sockets, sk, &new, BPF_SK_STORAGE_GET_F_CREATE);
 		return 0;
-	if (!s->has_base) {
-		s->copied = tp->rcv_nxt - (__u32)tp->bytes_received;
-		s->has_base = 1;
 	}
+	if (s->base == BASE_BIRTH)
+		s->copied = tp->rcv_nxt - (__u32)tp->bytes_received;
 	n = seq - s->copied;
 	if (n <= 0)
 		return 0;
 	n -= skipped_urgent(sk, tp, s, seq);
 	s->copied = seq;
+	if (s->base == BASE_RECEIVE)
+		return 0;
+	s->base = BASE_KNOWN;
 	protocol = protocol_of(sk);
-	if (!n || !is_plain_tcp(st, sk, protocol))
+	if (!n || !st->counting || !is_plain_tcp(st, sk, protocol))
 		return 0;
 	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
 	if (sk->sk_lock.owned)
@@ -419,7 +418,7 @@ int seed(struct bpf_iter__task_file *ctx)
 	}
 	new_state(st, &base, tp);
 	base.copied = copied_seq(sk, tp);
-	base.has_base = 1;
+	base.base = BASE_KNOWN;
 	bpf_sk_storage_get(&sockets, sk, &base, BPF_SK_STORAGE_GET_F_CREATE);
 	return 0;
 }

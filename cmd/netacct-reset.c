@@ -6,7 +6,7 @@
 
 #include "cli.h"
 #include "output.h"
-#include "tables.h"
+#include "generation.h"
 #include "take.h"
 
 static const char usage[] =
@@ -46,10 +46,10 @@ static void reset(const struct account *a, bool print)
 		if (err < 0)
 			cli_fail(err, "cannot print what an earlier reset left; nothing is reset");
 	}
-	err = tables_prepare(a);
+	err = generation_prepare(a);
 	if (err < 0)
 		cli_fail(err, "cannot make new tables; nothing is reset");
-	err = tables_switch(a, !print);
+	err = generation_switch(a, !print);
 	if (err < 0)
 		cli_fail(err, "cannot switch to the new tables");
 	if (print) {
@@ -60,9 +60,9 @@ static void reset(const struct account *a, bool print)
 			cli_fail(err, "cannot write to %s; the next reset prints it again", out.to);
 	}
 	if (old)
-		err = tables_drop(a, old - 1);
+		err = generation_drop(a, old - 1);
 	if (!err)
-		err = tables_drop(a, old);
+		err = generation_drop(a, old);
 	if (err < 0)
 		cli_fail(err, "cannot remove the old tables");
 }

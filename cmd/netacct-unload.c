@@ -7,7 +7,7 @@
 #include "cli.h"
 #include "hooks.h"
 #include "output.h"
-#include "tables.h"
+#include "generation.h"
 #include "take.h"
 
 static const char usage[] =
@@ -42,7 +42,7 @@ static int print_last(const struct account *a)
 {
 	int err;
 
-	err = tables_set_counting(a, false);
+	err = generation_set_counting(a, false);
 	if (!err)
 		err = take_pending(a, out.file);
 	if (!err)
@@ -50,7 +50,7 @@ static int print_last(const struct account *a)
 	if (!err)
 		err = output_commit(&out);
 	if (err < 0)
-		(void)tables_set_counting(a, true);
+		(void)generation_set_counting(a, true);
 	return err;
 }
 

@@ -21,7 +21,7 @@
 #include "hooks.h"
 #include "netacct.skel.h"
 #include "pins.h"
-#include "tables.h"
+#include "generation.h"
 
 #define LOCK_SECONDS 10
 
@@ -244,7 +244,7 @@ static int pin_maps(struct loader *l)
 	bpf_object__for_each_map(map, l->skel->obj)
 		if (!err)
 			err = pin_map(l, map);
-	if (!err && (err = tables_point(l->dir, 0)) < 0)
+	if (!err && (err = generation_point(l->dir, 0)) < 0)
 		return failed(l, err, "cannot make a link in %s", l->dir);
 	for (size_t i = 0; !err && i < sizeof(tables) / sizeof(*tables); i++)
 		err = make_link(l, tables[i]);
@@ -278,7 +278,7 @@ static int let_group_read(struct loader *l)
 		err = set_access(l, PIN_PROGS, 0750);
 	for (size_t i = 0; !err && i < sizeof(maps) / sizeof(*maps); i++)
 		err = set_access(l, maps[i], 0640);
-	for (const char *const *table = tables_readable; !err && *table; table++) {
+	for (const char *const *table = generation_readable; !err && *table; table++) {
 		snprintf(name, sizeof(name), "0/%s", *table);
 		err = set_access(l, name, 0640);
 	}

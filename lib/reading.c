@@ -259,7 +259,7 @@ static int read_tables(struct reading *r)
 
 	err = account_state(r->account, &now);
 	for (int i = 0; !err && i < r->n_tables; i++)
-		err = tables_totals(&r->tables[i], &r->totals);
+		err = generation_totals(&r->tables[i], &r->totals);
 	if (!err && r->generation == now.generation)
 		err = read_newest(r, &r->tables[0]);
 	else if (!err)
@@ -294,11 +294,11 @@ static int try_to_take(struct reading *r, const struct account *a)
 	if (!err)
 		err = account_state(a, &now);
 	if (!err)
-		err = tables_open(&r->tables[0], a, now.generation);
+		err = generation_open(&r->tables[0], a, now.generation);
 	if (err < 0)
 		return err == -ENOENT ? -EAGAIN : err;
 	r->n_tables = 1;
-	err = tables_open_pending(&r->tables[1], a, now.generation);
+	err = generation_open_pending(&r->tables[1], a, now.generation);
 	if (!err)
 		r->n_tables = 2;
 	else if (err != -ENOENT)
@@ -337,7 +337,7 @@ int reading_take_tables(struct reading *r, const struct account *a, struct table
 void reading_free(struct reading *r)
 {
 	for (int i = 0; i < r->n_tables; i++)
-		tables_close(&r->tables[i]);
+		generation_close(&r->tables[i]);
 	r->n_tables = 0;
 	free(r->processes);
 	free(r->finished);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "account.h"
-#include "tables.h"
+#include "generation.h"
 
 struct process_row {
 	struct process_key key;

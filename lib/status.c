@@ -6,7 +6,7 @@
 
 #include "pins.h"
 #include "status.h"
-#include "tables.h"
+#include "generation.h"
 
 static int add_hook(void *arg, const char *name, const struct hook_stats *stats)
 {
@@ -36,19 +36,19 @@ static int try_to_take(struct status *s, const struct account *a)
 	*s = (struct status){ .meta = a->meta };
 	err = account_state(a, &state);
 	if (!err)
-		err = tables_open(&t, a, state.generation);
+		err = generation_open(&t, a, state.generation);
 	if (err < 0)
 		return err == -ENOENT ? -EAGAIN : err;
 	s->counting = state.counting;
 	s->generation = t.generation;
-	err = tables_totals(&t, &s->totals);
-	tables_close(&t);
+	err = generation_totals(&t, &s->totals);
+	generation_close(&t);
 	if (err < 0)
 		return err;
-	err = tables_open_pending(&t, a, state.generation);
+	err = generation_open_pending(&t, a, state.generation);
 	if (!err) {
 		s->pending = true;
-		tables_close(&t);
+		generation_close(&t);
 	} else if (err != -ENOENT) {
 		return err;
 	}

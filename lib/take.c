@@ -3,7 +3,7 @@
 
 #include "json.h"
 #include "reading.h"
-#include "tables.h"
+#include "generation.h"
 #include "take.h"
 
 static int print(const struct account *a, struct tables *t, FILE *out)
@@ -24,7 +24,7 @@ int take_generation(const struct account *a, __u64 number, FILE *out)
 	struct tables t;
 	int err;
 
-	err = tables_open(&t, a, number);
+	err = generation_open(&t, a, number);
 	return err < 0 ? err : print(a, &t, out);
 }
 
@@ -33,7 +33,7 @@ int take_pending(const struct account *a, FILE *out)
 	struct tables t;
 	int err;
 
-	err = tables_open_pending(&t, a, a->state->generation);
+	err = generation_open_pending(&t, a, a->state->generation);
 	if (err == -ENOENT)
 		return 0;
 	return err < 0 ? err : print(a, &t, out);

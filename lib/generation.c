@@ -14,7 +14,7 @@
 
 #include "counters.h"
 #include "pins.h"
-#include "tables.h"
+#include "generation.h"
 
 static const struct pin_shape generation_shape = { PIN_GENERATION, BPF_MAP_TYPE_ARRAY,
 						   sizeof(__u32), sizeof(struct generation) };
@@ -31,7 +31,7 @@ static const struct pin_shape shapes[] = {
 #define N_SHAPES (sizeof(shapes) / sizeof(*shapes))
 enum { PROCESSES, FLOWS, FINISHED, TOTALS };
 
-const char *const tables_readable[] = { PIN_GENERATION, PIN_PROCESSES, PIN_FLOWS,
+const char *const generation_readable[] = { PIN_GENERATION, PIN_PROCESSES, PIN_FLOWS,
 					PIN_FINISHED,	PIN_TOTALS,    NULL };
 
 static int folder_of(char path[PATH_MAX], const struct account *a, __u64 number,
@@ -67,7 +67,7 @@ static int write_generation(const char *folder, const struct generation *g)
 	return err;
 }
 
-int tables_open(struct tables *t, const struct account *a, __u64 number)
+int generation_open(struct tables *t, const struct account *a, __u64 number)
 {
 	int *const fds[] = { &t->processes, &t->flows, &t->finished, &t->totals };
 	char folder[PATH_MAX];
@@ -82,14 +82,14 @@ int tables_open(struct tables *t, const struct account *a, __u64 number)
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
 		err = *fds[i] = pin_open(folder, &shapes[i], false);
 		if (err < 0) {
-			tables_close(t);
+			generation_close(t);
 			return fail(err);
 		}
 	}
 	return 0;
 }
 
-void tables_close(struct tables *t)
+void generation_close(struct tables *t)
 {
 	int *const fds[] = { &t->processes, &t->flows, &t->finished, &t->totals };
 
@@ -100,7 +100,7 @@ void tables_close(struct tables *t)
 	}
 }
 
-int tables_totals(const struct tables *t, struct totals *totals)
+int generation_totals(const struct tables *t, struct totals *totals)
 {
 	int cpus = libbpf_num_possible_cpus(), err;
 	struct totals *all;
@@ -128,17 +128,17 @@ static __u64 newest(const struct account *a)
 	return __atomic_load_n(&a->state->generation, __ATOMIC_ACQUIRE);
 }
 
-int tables_open_pending(struct tables *t, const struct account *a, __u64 newest)
+int generation_open_pending(struct tables *t, const struct account *a, __u64 newest)
 {
 	int err;
 
 	if (!newest)
 		return fail(-ENOENT);
-	err = tables_open(t, a, newest - 1);
+	err = generation_open(t, a, newest - 1);
 	if (err < 0)
 		return err;
 	if (t->generation.phase != GENERATION_READY) {
-		tables_close(t);
+		generation_close(t);
 		return fail(-ENOENT);
 	}
 	return 0;
@@ -176,11 +176,11 @@ static int grace(const struct account *a)
 	struct tables t;
 	int err;
 
-	err = tables_open(&t, a, newest(a));
+	err = generation_open(&t, a, newest(a));
 	if (err < 0)
 		return err;
 	err = install(a, PIN_TOTALS, newest(a), t.totals);
-	tables_close(&t);
+	generation_close(&t);
 	return err;
 }
 
@@ -277,7 +277,7 @@ static int fill_folder(const struct account *a, const char *like, const char *fo
 	return err < 0 ? err : copy_access(like, folder, ".");
 }
 
-int tables_prepare(const struct account *a)
+int generation_prepare(const struct account *a)
 {
 	char like[PATH_MAX], making[PATH_MAX], folder[PATH_MAX];
 	__u64 number = newest(a) + 1;
@@ -291,7 +291,7 @@ int tables_prepare(const struct account *a)
 	if (err < 0)
 		return err;
 	/* What a reset that was killed has left is not to be relied on. */
-	err = tables_drop(a, number);
+	err = generation_drop(a, number);
 	if (!err)
 		err = fill_folder(a, like, making, number);
 	if (!err && rename(making, folder) < 0)
@@ -318,7 +318,7 @@ static int set_generation(const struct account *a, __u64 number, __u32 phase, __
 	return write_generation(folder, &g);
 }
 
-int tables_point(const char *pin_dir, __u64 number)
+int generation_point(const char *pin_dir, __u64 number)
 {
 	char path[PATH_MAX], fresh[PATH_MAX], target[32];
 	int err;
@@ -336,7 +336,7 @@ int tables_point(const char *pin_dir, __u64 number)
 	return 0;
 }
 
-int tables_switch(const struct account *a, bool discard)
+int generation_switch(const struct account *a, bool discard)
 {
 	__u64 number = newest(a) + 1;
 	struct timespec t;
@@ -350,13 +350,13 @@ int tables_switch(const struct account *a, bool discard)
 	if (err < 0)
 		return fail(err);
 	__atomic_store_n(&a->state->generation, number, __ATOMIC_RELEASE);
-	err = tables_point(a->pin_dir, number);
+	err = generation_point(a->pin_dir, number);
 	if (!err)
 		err = grace(a);
 	return fail(err);
 }
 
-int tables_drop(const struct account *a, __u64 number)
+int generation_drop(const struct account *a, __u64 number)
 {
 	char folder[PATH_MAX];
 	int err;
@@ -374,7 +374,7 @@ int tables_drop(const struct account *a, __u64 number)
 	return 0;
 }
 
-int tables_set_counting(const struct account *a, bool counting)
+int generation_set_counting(const struct account *a, bool counting)
 {
 	__atomic_store_n(&a->state->counting, counting, __ATOMIC_RELEASE);
 	return fail(grace(a));

@@ -9,8 +9,8 @@
  * at leisure: they are never emptied, only let go. Whoever changes anything
  * here has the turn (account_turn).
  */
-#ifndef NETACCT_TABLES_H
-#define NETACCT_TABLES_H
+#ifndef NETACCT_GENERATION_H
+#define NETACCT_GENERATION_H
 
 #include "account.h"
 
@@ -23,37 +23,37 @@ struct tables {
 };
 
 /* Those of one generation of an account; -ENOENT: there are none. */
-int tables_open(struct tables *t, const struct account *a, __u64 number);
-void tables_close(struct tables *t);
+int generation_open(struct tables *t, const struct account *a, __u64 number);
+void generation_close(struct tables *t);
 
 /* The sums over all CPUs are added to totals. */
-int tables_totals(const struct tables *t, struct totals *totals);
+int generation_totals(const struct tables *t, struct totals *totals);
 
 /*
  * Those before the newest, where a reset switched away from them but did not get
  * to give them out. -ENOENT: there are none, or nobody wants them.
  */
-int tables_open_pending(struct tables *t, const struct account *a, __u64 newest);
+int generation_open_pending(struct tables *t, const struct account *a, __u64 newest);
 
 /* Makes empty ones for the next generation. Changes nothing for the hooks yet. */
-int tables_prepare(const struct account *a);
+int generation_prepare(const struct account *a);
 
 /*
  * Begins the generation that was prepared, and returns when nobody writes to
  * the one before any more. If that is to be discarded nobody will be shown it.
  */
-int tables_switch(const struct account *a, bool discard);
+int generation_switch(const struct account *a, bool discard);
 
 /* Lets go of a generation that is not the newest; also what is left of one. */
-int tables_drop(const struct account *a, __u64 number);
+int generation_drop(const struct account *a, __u64 number);
 
 /* Stops or resumes all counting; returns when every hook knows. */
-int tables_set_counting(const struct account *a, bool counting);
+int generation_set_counting(const struct account *a, bool counting);
 
 /* Points the link to the newest generation at number, in the account at pin_dir. */
-int tables_point(const char *pin_dir, __u64 number);
+int generation_point(const char *pin_dir, __u64 number);
 
 /* The pins of a generation that a group may read, and the folder that holds them. */
-extern const char *const tables_readable[];
+extern const char *const generation_readable[];
 
 #endif
