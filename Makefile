@@ -30,7 +30,8 @@ BPFTOOL  ?= bpftool
 BATS     ?= bats
 CFLAGS   ?= -O2 -g
 CFLAGS   += -std=gnu11 -Wall -Wextra -Werror
-CPPFLAGS += -D_GNU_SOURCE -DNETACCT_VERSION='"$(VERSION)"' -Ibpf -Ilib -I$(build)
+CPPFLAGS += -D_GNU_SOURCE -DNETACCT_VERSION='"$(VERSION)"' -Ibpf -Ilib -I$(build) \
+	    -I/usr/include/libsmartcols
 LDLIBS   := -lbpf -lelf -lz -lsmartcols -ljansson
 BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror
 
