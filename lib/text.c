@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "text.h"
+
+#define NS_PER_S 1000000000ULL
+
+char *text_time(char buf[TEXT_TIME_LEN], __u64 epoch_ns)
+{
+	time_t seconds = epoch_ns / NS_PER_S;
+	struct tm tm;
+
+	buf[0] = '\0';
+	if (gmtime_r(&seconds, &tm))
+		strftime(buf, TEXT_TIME_LEN, "%Y-%m-%dT%H:%M:%SZ", &tm);
+	return buf;
+}
+
+char *text_age(char buf[TEXT_TIME_LEN], __u64 ns)
+{
+	uint64_t s = ns / NS_PER_S;
+
+	if (s >= 86400)
+		snprintf(buf, TEXT_TIME_LEN, "%" PRIu64 "d %" PRIu64 "h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		snprintf(buf, TEXT_TIME_LEN, "%" PRIu64 "h %" PRIu64 "m", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		snprintf(buf, TEXT_TIME_LEN, "%" PRIu64 "m %" PRIu64 "s", s / 60, s % 60);
+	else
+		snprintf(buf, TEXT_TIME_LEN, "%" PRIu64 "s", s);
+	return buf;
+}
+
+char *text_size(char buf[TEXT_SIZE_LEN], __u64 bytes)
+{
+	static const char units[] = "BKMGTPE";
+	uint64_t whole = bytes, rest, tenths;
+	int unit = 0;
+
+	for (; whole >= 1024; whole /= 1024)
+		unit++;
+	rest = bytes - (whole << 10 * unit);
+	/* Of exabytes, ten bits have to go to make room for the factor. */
+	rest = unit < 6 ? rest * 1000 >> 10 * unit : (rest >> 10) * 1000 >> 50;
+	tenths = (rest + 50) / 100;
+	if (tenths == 10) {
+		tenths = 0;
+		whole++;
+	}
+	if (tenths)
+		snprintf(buf, TEXT_SIZE_LEN, "%" PRIu64 ".%" PRIu64 "%c", whole, tenths,
+			 units[unit]);
+	else
+		snprintf(buf, TEXT_SIZE_LEN, "%" PRIu64 "%c", whole, units[unit]);
+	return buf;
+}
+
+char *text_address(char buf[TEXT_ADDRESS_LEN], const __u8 address[16], __u16 family)
+{
+	/* IPv4 stands in the last four bytes. */
+	const void *from = family == AF_INET ? address + 12 : address;
+
+	buf[0] = '\0';
+	inet_ntop(family == AF_INET ? AF_INET : AF_INET6, from, buf, TEXT_ADDRESS_LEN);
+	return buf;
+}
+
+/* The length of the UTF-8 character that s begins with; 0 if it is none. */
+static size_t utf8_length(const unsigned char *s, size_t len)
+{
+	static const __u32 least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	__u32 c = s[0];
+	size_t n;
+
+	if (c < 0x80)
+		return 1;
+	n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	if (c < 0xc0 || c >= 0xf8 || n > len)
+		return 0;
+	c &= 0x7f >> n;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	return n;
+}
+
+char *text_utf8(const char *s, size_t len)
+{
+	static const char unknown[] = "\xef\xbf\xbd";
+	char *out, *to;
+
+	len = strnlen(s, len);
+	out = to = malloc(len * (sizeof(unknown) - 1) + 1);
+	if (!out)
+		return NULL;
+	while (len) {
+		size_t n = utf8_length((const unsigned char *)s, len), used = n ?: 1;
+
+		to = mempcpy(to, n ? s : unknown, n ?: sizeof(unknown) - 1);
+		s += used;
+		len -= used;
+	}
+	*to = '\0';
+	return out;
+}
+
+const char *text_protocol(unsigned int protocol)
+{
+	static const char *const names[PROTOCOLS] = {
+		[PROTOCOL_TCP] = "tcp",	      [PROTOCOL_MPTCP] = "mptcp",
+		[PROTOCOL_UDP] = "udp",	      [PROTOCOL_UDPLITE] = "udplite",
+		[PROTOCOL_ICMP] = "icmp",     [PROTOCOL_ICMP6] = "icmp6",
+		[PROTOCOL_SCTP] = "sctp",     [PROTOCOL_RAW] = "raw",
+		[PROTOCOL_PACKET] = "packet", [PROTOCOL_OTHER] = "other",
+	};
+
+	return names[protocol < PROTOCOLS ? protocol : PROTOCOL_OTHER];
+}
+
+const char *text_family(__u16 family)
+{
+	return family == AF_INET ? "ipv4" : family == AF_INET6 ? "ipv6" : NULL;
+}
+
+const char *text_hooks(unsigned int hooks)
+{
+	static const char *const names[] = {
+		[HOOKS_NONE] = "none",
+		[HOOKS_TP_BTF] = "tp_btf",
+		[HOOKS_TRACEPOINT] = "tracepoint",
+		[HOOKS_KPROBE] = "kprobe",
+	};
+
+	return hooks < sizeof(names) / sizeof(*names) ? names[hooks] : "unknown";
+}
