@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What of a reading is wanted, and how it is to look. Errors as in account.h. */
+#ifndef NETACCT_VIEW_H
+#define NETACCT_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "filter.h"
+
+#define DEFAULT_ROWS 1000
+#define ALL_ROWS     SIZE_MAX
+#define MAX_COLUMNS  64
+
+enum grouping {
+	BY_PROCESS,
+	BY_COMM,
+	BY_USER,
+	BY_FLOW,
+	BY_PROTOCOL,
+	GROUPINGS,
+};
+
+struct column;
+
+struct view {
+	enum grouping by;
+	struct filter filter;
+	const struct column *columns[MAX_COLUMNS]; /* none: those of the grouping */
+	size_t n_columns;
+	const struct column *sort; /* NULL: most bytes first, where rows are sorted */
+	size_t rows;		   /* at most */
+	bool sorted;		   /* JSON too */
+	bool all;		   /* rows that did not move, too */
+	bool pretty;
+	bool bytes;
+	bool no_header;
+	bool numeric;
+};
+
+/* The grouping called name, or -EINVAL. */
+int grouping_find(const char *name);
+
+/* Its name, as --by takes it, and that of the array of its rows. */
+const char *grouping_name(enum grouping by);
+const char *grouping_rows(enum grouping by);
+
+/* The columns of its table if none were chosen, separated by commas. */
+const char *grouping_columns(enum grouping by);
+
+#endif
