@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "columns.h"
+#include "counters.h"
+#include "pins.h"
+
+#define P      (1 << BY_PROCESS)
+#define C      (1 << BY_COMM)
+#define U      (1 << BY_USER)
+#define F      (1 << BY_FLOW)
+#define O      (1 << BY_PROTOCOL)
+#define GROUPS (C | U | O)
+#define ALL    (P | F | GROUPS)
+
+static const struct column columns[COLUMNS] = {
+#define COLUMN(id, name, kind, groupings, help) \
+	[COLUMN_##id] = { COLUMN_##id, name, help, COLUMN_##kind, groupings }
+	COLUMN(PID, "pid", NUMBER, P | F, "process id"),
+	COLUMN(START_TIME, "start_time", TIME, P | F, "when the process began"),
+	COLUMN(START_NS, "start_ns", NUMBER, P | F, "the same, in nanoseconds since boot"),
+	COLUMN(COMM, "comm", TEXT, P | C | F, "name of the command"),
+	COLUMN(UID, "uid", NUMBER, P | U | F, "user id"),
+	COLUMN(USER, "user", TEXT, P | U | F, "user name"),
+	COLUMN(CGROUP_ID, "cgroup_id", NUMBER, P, "cgroup id"),
+	COLUMN(CGROUP, "cgroup", TEXT, P, "cgroup; no leading slash: the end of its path"),
+	COLUMN(NETNS, "netns", NUMBER, P | F, "network namespace, of the process or socket"),
+	COLUMN(FLOW, "flow", NUMBER, F, "number of the connection"),
+	COLUMN(PROTOCOL, "protocol", TEXT, F | O, "protocol"),
+	COLUMN(FAMILY, "family", TEXT, F, "ipv4 or ipv6"),
+	COLUMN(LOCAL_ADDRESS, "local_address", TEXT, F, "local address"),
+	COLUMN(LOCAL_PORT, "local_port", NUMBER, F, "local port"),
+	COLUMN(REMOTE_ADDRESS, "remote_address", TEXT, F, "remote address, if connected"),
+	COLUMN(REMOTE_PORT, "remote_port", NUMBER, F, "remote port, if connected"),
+	COLUMN(IS_LOOPBACK, "loopback", BOOL, F, "whether it stays on this machine"),
+	COLUMN(NS_PID, "ns_pid", NUMBER, P, "process id in its own pid namespace"),
+	COLUMN(PPID, "ppid", NUMBER, P, "process id of the parent at the first traffic"),
+	COLUMN(PARENT_COMM, "parent_comm", TEXT, P, "command of that parent"),
+	COLUMN(EXITED, "exited", BOOL, P, "whether the process has ended"),
+	COLUMN(EXITED_AT, "exited_at", TIME, P, "when it ended"),
+	COLUMN(MERGED, "merged", NUMBER, P, "how many finished processes the row adds up"),
+	COLUMN(PROCESSES, "processes", COUNT, GROUPS, "number of processes"),
+	COLUMN(FIRST_SEEN, "first_seen", TIME, ALL, "first traffic"),
+	COLUMN(LAST_SEEN, "last_seen", TIME, ALL, "last traffic"),
+	COLUMN(TX_BYTES, "tx_bytes", BYTES, ALL, "bytes sent"),
+	COLUMN(RX_BYTES, "rx_bytes", BYTES, ALL, "bytes received"),
+	COLUMN(TX_CALLS, "tx_calls", COUNT, ALL, "calls that sent"),
+	COLUMN(RX_CALLS, "rx_calls", COUNT, ALL, "calls that received"),
+	COLUMN(TX_RATE, "tx_rate", BYTES, ALL, "bytes sent per second, with an interval"),
+	COLUMN(RX_RATE, "rx_rate", BYTES, ALL, "bytes received per second, with an interval"),
+	COLUMN(OTHER_FLOWS, "other_flows", COUNTERS, P | C | U, "what stands in no flow's row"),
+	COLUMN(BY_PROTOCOL, "protocols", PROTOCOLS, P | C | U, "protocols that were used"),
+	COLUMN(LOOPBACK, "loopback", COUNTERS, P | C | U, "what stayed on this machine"),
+#undef COLUMN
+};
+
+const struct column *column_of(enum grouping by, enum column_id id)
+{
+	return columns[id].groupings & 1 << by ? &columns[id] : NULL;
+}
+
+const struct column *column_find(enum grouping by, const char *name)
+{
+	for (int id = 0; id < COLUMNS; id++)
+		if (column_of(by, id) && !strcasecmp(name, columns[id].name))
+			return &columns[id];
+	return NULL;
+}
+
+int columns_choose(struct view *view, const char *names, char **bad)
+{
+	char *copy = strdup(names), *rest = copy, *name;
+	const struct column *column;
+	int error = copy ? 0 : -ENOMEM;
+
+	view->n_columns = 0;
+	while (!error && (name = strsep(&rest, ","))) {
+		column = column_find(view->by, name);
+		if (!column || view->n_columns == MAX_COLUMNS) {
+			error = -EINVAL;
+			*bad = strdup(name);
+		} else {
+			view->columns[view->n_columns++] = column;
+		}
+	}
+	free(copy);
+	return fail(error);
+}
+
+__u64 column_rate(const struct report *r, __u64 bytes)
+{
+	double seconds = r->change ? r->change->seconds : 0;
+
+	return seconds > 0 ? bytes / seconds + 0.5 : 0;
+}
+
+static void number(struct value *v, bool known, __u64 n)
+{
+	v->known = known;
+	v->number = n;
+}
+
+static void text(struct value *v, const char *s)
+{
+	v->known = s;
+	v->text = s;
+}
+
+/* Of the boot clock. The offset of the loading makes it the same in every reading. */
+static void boot_time(const struct report *r, struct value *v, bool known, __u64 ns)
+{
+	number(v, known, ns + r->reading->account->meta.clock_offset_ns);
+}
+
+static void address(struct value *v, const struct flow *f, bool known, const __u8 a[16])
+{
+	text(v, known ? text_address(v->buf, a, f->family) : NULL);
+}
+
+static void get_exit(const struct report *r, const struct row *row, enum column_id id,
+		     struct value *v)
+{
+	__u64 at = row->process ? row->process->p.exited_ns : row->finished->f.exited_ns;
+
+	if (id == COLUMN_EXITED)
+		number(v, true, !row->process || at);
+	else
+		boot_time(r, v, at, at);
+}
+
+static void get_counters(const struct report *r, const struct row *row, enum column_id id,
+			 struct value *v)
+{
+	if (id == COLUMN_LOOPBACK) {
+		v->known = true;
+		v->counters = row->traffic->loopback;
+		return;
+	}
+	/* It is not known without loopback, nor how much of it is of flows that were folded since.
+	 */
+	v->known = !r->view->filter.no_loopback && !r->summary;
+	v->counters = row->other_flows;
+}
+
+static void get_flow(const struct row *row, enum column_id id, struct value *v)
+{
+	const struct flow *f = &row->flow;
+	bool connected = f->flags & FLOW_CONNECTED;
+
+	switch (id) {
+	case COLUMN_FLOW:
+		return number(v, true, row->flow_key.flow);
+	case COLUMN_FAMILY:
+		return text(v, text_family(f->family));
+	case COLUMN_LOCAL_ADDRESS:
+		return address(v, f, true, f->local_address);
+	case COLUMN_LOCAL_PORT:
+		return number(v, true, f->local_port);
+	case COLUMN_REMOTE_ADDRESS:
+		return address(v, f, connected, f->remote_address);
+	case COLUMN_REMOTE_PORT:
+		return number(v, connected, f->remote_port);
+	default:
+		return number(v, true, !!(f->flags & FLOW_LOOPBACK));
+	}
+}
+
+void column_get(struct report *r, const struct row *row, const struct column *column,
+		struct value *v)
+{
+	const struct process_key *key = row->process ? &row->process->key : NULL;
+	const struct process *p = row->process ? &row->process->p : NULL;
+	const struct finished_key *f = row->finished ? &row->finished->key : NULL;
+	__u64 cgroup = p ? p->cgroup_id : f ? f->cgroup_id : 0;
+
+	v->known = false;
+	switch (column->id) {
+	case COLUMN_PID:
+		return number(v, key, key ? key->pid : 0);
+	case COLUMN_START_TIME:
+		return boot_time(r, v, key, key ? key->start_ns : 0);
+	case COLUMN_START_NS:
+		return number(v, key, key ? key->start_ns : 0);
+	case COLUMN_COMM:
+		return text(v, row->comm);
+	case COLUMN_UID:
+		return number(v, true, row->uid);
+	case COLUMN_USER:
+		return text(v, names_user(r->names, row->uid));
+	case COLUMN_CGROUP_ID:
+		return number(v, cgroup, cgroup);
+	case COLUMN_CGROUP:
+		return text(v, cgroup ? names_cgroup(r->names, cgroup) : NULL);
+	case COLUMN_NETNS:
+		return number(v, true,
+			      r->view->by == BY_FLOW ? row->flow.netns
+			      : p		     ? p->netns
+						     : f->netns);
+	case COLUMN_PROTOCOL:
+		return text(v, text_protocol(row->protocol));
+	case COLUMN_NS_PID:
+		return number(v, p, p ? p->ns_pid : 0);
+	case COLUMN_PPID:
+		return number(v, p, p ? p->ppid : 0);
+	case COLUMN_PARENT_COMM:
+		return text(v, p ? p->parent_comm : NULL);
+	case COLUMN_EXITED:
+	case COLUMN_EXITED_AT:
+		return get_exit(r, row, column->id, v);
+	case COLUMN_MERGED:
+		return number(v, f, row->processes);
+	case COLUMN_PROCESSES:
+		return number(v, true, row->processes);
+	case COLUMN_FIRST_SEEN:
+		return boot_time(r, v, true, row->first_seen_ns);
+	case COLUMN_LAST_SEEN:
+		return boot_time(r, v, true, row->last_seen_ns);
+	case COLUMN_TX_BYTES:
+		return number(v, true, row->counters.tx_bytes);
+	case COLUMN_RX_BYTES:
+		return number(v, true, row->counters.rx_bytes);
+	case COLUMN_TX_CALLS:
+		return number(v, true, row->counters.tx_calls);
+	case COLUMN_RX_CALLS:
+		return number(v, true, row->counters.rx_calls);
+	case COLUMN_TX_RATE:
+		return number(v, r->change, column_rate(r, row->moved.tx_bytes));
+	case COLUMN_RX_RATE:
+		return number(v, r->change, column_rate(r, row->moved.rx_bytes));
+	case COLUMN_BY_PROTOCOL:
+		v->known = !r->view->filter.no_loopback;
+		v->traffic = row->traffic;
+		return;
+	case COLUMN_OTHER_FLOWS:
+	case COLUMN_LOOPBACK:
+		return get_counters(r, row, column->id, v);
+	default:
+		return get_flow(row, column->id, v);
+	}
+}
+
+static __u64 weight(const struct value *v, enum column_kind kind)
+{
+	if (kind == COLUMN_COUNTERS)
+		return v->counters.tx_bytes + v->counters.rx_bytes;
+	if (kind == COLUMN_PROTOCOLS)
+		return v->traffic->total.tx_bytes + v->traffic->total.rx_bytes;
+	return v->number;
+}
+
+int column_compare(struct report *r, const struct column *column, const struct row *a,
+		   const struct row *b)
+{
+	struct value x, y;
+	__u64 m, n;
+
+	column_get(r, a, column, &x);
+	column_get(r, b, column, &y);
+	if (!x.known || !y.known)
+		return y.known - x.known;
+	if (column->kind == COLUMN_TEXT)
+		return column->id == COLUMN_COMM || column->id == COLUMN_PARENT_COMM
+			       ? strncmp(x.text, y.text, COMM_LEN)
+			       : strcmp(x.text, y.text);
+	m = weight(&x, column->kind);
+	n = weight(&y, column->kind);
+	return column->kind < COLUMN_COUNT ? (m > n) - (m < n) : (m < n) - (m > n);
+}
+
+void columns_help(FILE *out)
+{
+	for (int id = 0; id < COLUMNS; id++) {
+		fprintf(out, "  %-15s %s (by", columns[id].name, columns[id].help);
+		for (int by = 0; by < GROUPINGS; by++)
+			if (column_of(by, id))
+				fprintf(out, " %s", grouping_name(by));
+		fputs(")\n", out);
+	}
+}
