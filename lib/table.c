@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libsmartcols/libsmartcols.h>
+
+#include "columns.h"
+#include "counters.h"
+#include "pins.h"
+#include "ranking.h"
+#include "table.h"
+
+struct table {
+	struct report *report;
+	struct libscols_table *cells;
+	struct view view; /* with the columns that are shown */
+	size_t label;	  /* the column that names what a sum at the end is of */
+};
+
+static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static char *format(const char *fmt, ...)
+{
+	char *s;
+	va_list ap;
+	int length;
+
+	va_start(ap, fmt);
+	length = vasprintf(&s, fmt, ap);
+	va_end(ap);
+	return length < 0 ? NULL : s;
+}
+
+static char *format_bytes(const struct report *r, __u64 bytes)
+{
+	char size[TEXT_SIZE_LEN];
+
+	if (r->view->bytes)
+		return format("%" PRIu64, (uint64_t)bytes);
+	return strdup(text_size(size, bytes));
+}
+
+static char *format_counters(const struct report *r, const struct counters *c)
+{
+	char *tx = format_bytes(r, c->tx_bytes), *rx = format_bytes(r, c->rx_bytes), *both = NULL;
+
+	if (tx && rx)
+		both = format("%s/%s", tx, rx);
+	free(tx);
+	free(rx);
+	return both;
+}
+
+static char *format_protocols(const struct traffic *t)
+{
+	char *list = strdup(""), *longer;
+
+	for (int i = 0; list && i < PROTOCOLS; i++) {
+		if (counters_zero(traffic_protocol(t, i)))
+			continue;
+		longer = format("%s%s%s", list, *list ? "," : "", text_protocol(i));
+		free(list);
+		list = longer;
+	}
+	return list;
+}
+
+static char *format_text(const struct row *row, const struct column *column,
+			 const struct value *value)
+{
+	bool exited = row->process && row->process->p.exited_ns;
+
+	if (column->id == COLUMN_COMM)
+		return format("%.*s%s", COMM_LEN, value->text, exited ? " (exited)" : "");
+	if (column->id == COLUMN_PARENT_COMM)
+		return format("%.*s", COMM_LEN, value->text);
+	/* A sniffer's copies are no traffic: the rows without this one make the total. */
+	if (column->id == COLUMN_PROTOCOL && row->protocol == PROTOCOL_PACKET)
+		return format("%s (not in total)", value->text);
+	return strdup(value->text);
+}
+
+/* NULL: no memory. */
+static char *format_cell(struct report *r, const struct row *row, const struct column *column)
+{
+	char time[TEXT_TIME_LEN];
+	struct value v;
+
+	column_get(r, row, column, &v);
+	if (column->id == COLUMN_USER && (!v.known || r->view->numeric))
+		return format("%" PRIu32, (uint32_t)row->uid);
+	if (!v.known)
+		return strdup("-");
+	switch (column->kind) {
+	case COLUMN_TEXT:
+		return format_text(row, column, &v);
+	case COLUMN_BOOL:
+		return strdup(v.number ? "yes" : "no");
+	case COLUMN_BYTES:
+		return format_bytes(r, v.number);
+	case COLUMN_TIME:
+		return strdup(text_time(time, v.number));
+	case COLUMN_COUNTERS:
+		return format_counters(r, &v.counters);
+	case COLUMN_PROTOCOLS:
+		return format_protocols(v.traffic);
+	default:
+		return format("%" PRIu64, (uint64_t)v.number);
+	}
+}
+
+/* Takes text over. */
+static int set_cell(struct libscols_line *line, size_t column, char *text)
+{
+	int error = text ? scols_line_refer_data(line, column, text) : -ENOMEM;
+
+	if (error)
+		free(text);
+	return error;
+}
+
+static int add_row(struct table *t, const struct row *row)
+{
+	struct libscols_line *line = scols_table_new_line(t->cells, NULL);
+	int error = line ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !error && i < t->view.n_columns; i++)
+		error = set_cell(line, i, format_cell(t->report, row, t->view.columns[i]));
+	return error;
+}
+
+/* A sum at the end; takes label over. */
+static int add_sum(struct table *t, char *label, const struct counters *c,
+		   const struct counters *moved)
+{
+	struct row sum = { .counters = *c, .moved = *moved };
+	struct libscols_line *line = scols_table_new_line(t->cells, NULL);
+	int error = 0;
+
+	if (!line || !label) {
+		free(label);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; !error && i < t->view.n_columns; i++) {
+		const struct column *column = t->view.columns[i];
+
+		if (column->id >= COLUMN_TX_BYTES && column->id <= COLUMN_RX_RATE)
+			error = set_cell(line, i, format_cell(t->report, &sum, column));
+	}
+	if (t->label == t->view.n_columns)
+		free(label);
+	else if (!error)
+		error = set_cell(line, t->label, label);
+	else
+		free(label);
+	return error;
+}
+
+static int add_sums(struct table *t, const struct ranking *k)
+{
+	static const struct counters none;
+	const struct report *r = t->report;
+	int error = 0;
+
+	if (k->n_rest)
+		error = add_sum(t, format("%zu more", k->n_rest), &k->rest, &k->rest_moved);
+	if (!error && r->view->by == BY_PROCESS && r->n_finished)
+		error = add_sum(t, format("finished (%" PRIu64 ")", (uint64_t)r->n_finished),
+				&r->finished, &r->finished_moved);
+	if (!error && r->view->by == BY_FLOW && !counters_zero(&r->other_flows))
+		error = add_sum(t, strdup("other flows"), &r->other_flows, &none);
+	if (!error && r->has_no_row && !counters_zero(&r->no_row))
+		error = add_sum(t, strdup("no row"), &r->no_row, &none);
+	return error ?: add_sum(t, strdup("total"), &r->totals, &r->moved);
+}
+
+static int choose_columns(struct table *t)
+{
+	char *bad = NULL;
+	size_t n = 0;
+	int error;
+
+	if (t->view.n_columns)
+		return 0;
+	error = columns_choose(&t->view, grouping_columns(t->view.by), &bad);
+	free(bad);
+	for (size_t i = 0; i < t->view.n_columns; i++) {
+		enum column_id id = t->view.columns[i]->id;
+
+		if (t->report->change || (id != COLUMN_TX_RATE && id != COLUMN_RX_RATE))
+			t->view.columns[n++] = t->view.columns[i];
+	}
+	t->view.n_columns = n;
+	return error;
+}
+
+/* COMM where there is one, so that it is not taken for a process; else what is no sum. */
+static size_t label_column(const struct view *view)
+{
+	size_t found = view->n_columns;
+
+	for (size_t i = view->n_columns; i-- > 0;) {
+		if (view->columns[i]->id == COLUMN_COMM)
+			return i;
+		if (view->columns[i]->id < COLUMN_TX_BYTES || view->columns[i]->id > COLUMN_RX_RATE)
+			found = i;
+	}
+	return found;
+}
+
+static bool is_right(const struct column *column)
+{
+	return column->kind == COLUMN_NUMBER || column->kind == COLUMN_COUNT ||
+	       column->kind == COLUMN_BYTES || column->kind == COLUMN_COUNTERS;
+}
+
+static int make_columns(struct table *t)
+{
+	int error = choose_columns(t);
+
+	t->label = label_column(&t->view);
+	for (size_t i = 0; !error && i < t->view.n_columns; i++) {
+		const struct column *column = t->view.columns[i];
+		int flags = (is_right(column) ? SCOLS_FL_RIGHT : 0) |
+			    (column->id == COLUMN_CGROUP ? SCOLS_FL_TRUNC : 0);
+		char name[32] = "";
+
+		for (size_t c = 0; column->name[c] && c < sizeof(name) - 1; c++)
+			name[c] = toupper((unsigned char)column->name[c]);
+		if (!scols_table_new_column(t->cells, name, 0, flags))
+			error = -ENOMEM;
+	}
+	return error;
+}
+
+/* What the user asked for may come from anywhere, too. */
+static void print_plain(FILE *out, const char *s)
+{
+	for (; *s; s++)
+		fputc(iscntrl((unsigned char)*s) ? '?' : *s, out);
+}
+
+static void print_filters(FILE *out, const struct filter *f)
+{
+	if (!filter_active(f)) {
+		fputs(", no filters", out);
+		return;
+	}
+	for (int list = 0; list < FILTER_LISTS; list++) {
+		const char *before = NULL;
+
+		for (size_t i = 0; i < f->n_items; i++) {
+			if ((int)f->items[i].list != list)
+				continue;
+			if (!before)
+				fprintf(out, ", %s ", filter_name(list));
+			fputs(before ?: "", out);
+			fputs(f->items[i].excludes ? "!" : "", out);
+			print_plain(out, f->items[i].text);
+			before = ",";
+		}
+	}
+	fputs(f->no_loopback ? ", no loopback" : "", out);
+	fputs(f->live ? ", live" : "", out);
+	fputs(f->exited ? ", exited" : "", out);
+}
+
+/* Sums are since then; in a summary, since the first reading. */
+static void print_opening(FILE *out, const struct report *r)
+{
+	const struct reading *reading = r->reading;
+	__u64 since = reading->began_at_ns;
+	char time[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
+
+	if (r->summary && r->change->before)
+		since = r->change->before->taken_at_ns;
+	fprintf(out, "since %s (%s), hooks %s", text_time(time, since),
+		text_age(age, reading->taken_at_ns > since ? reading->taken_at_ns - since : 0),
+		text_hooks(reading->account->meta.hooks));
+	if (r->change)
+		fprintf(out, ", rates over %.1f s", r->change->seconds);
+	if (reading->missed_events)
+		fprintf(out, ", %" PRIu64 " events missed", (uint64_t)reading->missed_events);
+	print_filters(out, &r->view->filter);
+	fputc('\n', out);
+}
+
+static int fill(struct table *t)
+{
+	struct ranking k;
+	int error;
+
+	error = make_columns(t);
+	if (!error)
+		error = ranking_make(&k, t->report, t->view.by != BY_PROCESS);
+	if (error)
+		return error;
+	for (size_t i = 0; !error && i < k.n; i++)
+		error = add_row(t, &k.rows[i]);
+	if (!error)
+		error = add_sums(t, &k);
+	ranking_free(&k);
+	return error;
+}
+
+int table_print(FILE *out, struct report *report)
+{
+	struct table t = { .report = report, .view = *report->view };
+	int error;
+
+	t.cells = scols_new_table();
+	if (!t.cells)
+		return fail(-ENOMEM);
+	error = fill(&t);
+	if (!error) {
+		if (!report->view->no_header)
+			print_opening(out, report);
+		scols_table_set_stream(t.cells, out);
+		scols_table_enable_noheadings(t.cells, report->view->no_header);
+		error = scols_print_table(t.cells);
+	}
+	scols_unref_table(t.cells);
+	if (!error && ferror(out))
+		error = -EIO;
+	return fail(error);
+}
