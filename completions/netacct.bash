@@ -1,0 +1,22 @@
+# shellcheck shell=bash
+# bash completion for netacct-load, -show, -status, -reset and -unload
+
+_netacct() {
+	local command=$1 word=$2 previous=$3
+
+	case $previous in
+	--by) mapfile -t COMPREPLY < <(compgen -W "process comm user flow protocol" -- "$word") ;;
+	--format) mapfile -t COMPREPLY < <(compgen -W "table json jsonl" -- "$word") ;;
+	--hooks) mapfile -t COMPREPLY < <(compgen -W "auto tp_btf" -- "$word") ;;
+	--group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
+	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
+	--to | --pin-dir) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	*)
+		# What the command's own help names: it cannot go out of date.
+		mapfile -t COMPREPLY < <(compgen -W \
+			"$("$command" --help 2>/dev/null | grep -oE -- '(^|[ ,])--[a-z-]+')" -- "$word")
+		;;
+	esac
+}
+
+complete -F _netacct netacct-load netacct-show netacct-status netacct-reset netacct-unload
