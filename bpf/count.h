@@ -14,8 +14,6 @@
 
 /* How many rows are given away at once where one is needed: few readers cross it. */
 #define FOLD_AT_ONCE 32
-/* How many processes that shared a socket give up their rows as it closes. */
-#define USERS_AT_CLOSE 64
 
 const volatile bool keep_flows = true;
 
@@ -203,7 +201,10 @@ __noinline int fold_processes(__u64 generation)
 	return n;
 }
 
-/* Makes room in flows: closed ones become other flows of their processes. */
+/*
+ * Makes room in flows: closed ones become other flows of their processes. Of
+ * processes that shared a socket one row leads to the next.
+ */
 __noinline int fold_flows(__u32 slot)
 {
 	struct state *st = get_state();
@@ -215,7 +216,7 @@ __noinline int fold_flows(__u32 slot)
 	if (!st || !queue || !table || !t || !fold_lock(st))
 		return 0;
 	for (int i = 0; i < FOLD_AT_ONCE; i++) {
-		struct flow_key key;
+		struct flow_key key, next;
 		struct process *p;
 		struct flow *f;
 
@@ -227,8 +228,12 @@ __noinline int fold_flows(__u32 slot)
 		p = get_process(slot, &key.process);
 		if (p)
 			add_counters(&p->other_flows, &f->counters);
+		next.process = f->next_user;
+		next.flow = key.flow;
 		bpf_map_delete_elem(table, &key);
 		__sync_fetch_and_add(&t->flow_rows, -1);
+		if (bpf_map_lookup_elem(table, &next))
+			bpf_map_push_elem(queue, &next, 0);
 		n++;
 	}
 	fold_unlock(st);
@@ -430,18 +435,11 @@ static __noinline void retire(struct state *st, struct socket_state *s)
 	__u32 slot = generation & 1;
 	void *queue = bpf_map_lookup_elem(&closed, &slot);
 	struct flow_key key = { .process = s->users, .flow = s->flow };
-	struct flow *f;
 
 	if (!queue || s->generation != generation)
 		return;
 	s->generation = ~0ULL;
-	for (int i = 0; i < USERS_AT_CLOSE; i++) {
-		f = get_flow(slot, &key);
-		if (!f)
-			break;
-		bpf_map_push_elem(queue, &key, 0);
-		key.process = f->next_user;
-	}
+	bpf_map_push_elem(queue, &key, 0);
 }
 
 static __always_inline __u64 next_flow(struct state *st)

@@ -508,6 +508,22 @@ int hooks_lock(const char *pin_dir)
 	return pin_lock(dir, LOCK_SECONDS);
 }
 
+static int prepare(struct loader *l)
+{
+	int err = bpffs_prepare(l->pin_dir);
+
+	switch (err) {
+	case -EXDEV:
+		return failed(l, -ENOTSUP, "%.200s is not on a BPF file system", l->pin_dir);
+	case -EINVAL:
+		return failed(l, -ENOTSUP,
+			      BPFFS " is not mounted, and a mount made here would not outlive this "
+				    "mount namespace; mount it first");
+	default:
+		return err < 0 ? failed(l, err, "cannot pin in %.200s", l->pin_dir) : err;
+	}
+}
+
 int hooks_load(const char *pin_dir, const struct load_options *o, char what[256])
 {
 	struct loader l = { .pin_dir = pin_dir, .o = o, .sockets = { -1, -1 }, .what = what };
@@ -518,9 +534,9 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[256]
 		return fail(err);
 	err = sibling(l.dir, pin_dir, LOADING);
 	if (!err)
-		err = mounted = bpffs_prepare(pin_dir);
+		err = mounted = prepare(&l);
 	if (err < 0)
-		return fail(failed(&l, err, "cannot pin in %s", pin_dir));
+		return fail(err);
 	err = lock = hooks_lock(pin_dir);
 	if (lock < 0)
 		err = failed(&l, err, "cannot lock the folder of %s", pin_dir);
