@@ -1,0 +1,181 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only
+bats_require_minimum_version 1.5.0
+
+BUILD=${BUILD:-$BATS_TEST_DIRNAME/../build}
+PATH=$BUILD:$BUILD/tests:$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export NETACCT_PIN_DIR=/sys/fs/bpf/netacct-test-1
+OTHER_PIN_DIR=/sys/fs/bpf/netacct-test-2
+NS=netacct-test
+
+# shellcheck source=tests/netns.bash
+source "$BATS_TEST_DIRNAME/netns.bash"
+
+setup() {
+	clean_up
+}
+
+teardown() {
+	clean_up
+}
+
+# Also what a run that was killed left.
+clean_up() {
+	local pid dir
+
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	for dir in "$NETACCT_PIN_DIR" "$OTHER_PIN_DIR"; do
+		netacct-unload --pin-dir "$dir" 2>/dev/null || is $? 3
+	done
+	namespaces_remove "$NS"
+}
+
+# is ACTUAL EXPECTED: like [ = ], but a failure shows both.
+is() {
+	[ "$1" = "$2" ] && return
+	printf 'expected: %s\n  actual: %s\n' "$2" "$1" >&2
+	return 1
+}
+
+# has TEXT WORD: like [[ == *WORD* ]], but a failure shows both.
+has() {
+	[[ ${1,,} == *"${2,,}"* ]] && return
+	printf 'expected: %s\n      in: %s\n' "$2" "$1" >&2
+	return 1
+}
+
+# eventually WHAT COMMAND...: tries until it succeeds, 100 times at most.
+eventually() {
+	local what=$1 i
+
+	shift
+	for ((i = 0; i < 100; i++)); do
+		"$@" && return
+		sleep 0.1
+	done
+	echo "waited in vain until $what" >&2
+	return 1
+}
+
+# One message on stderr, and it names the program.
+one_line() {
+	is "${#lines[@]}" 1
+	has "${lines[0]}" "netacct-"
+}
+
+# row PID FILTER: what jq makes of the row of a process.
+row() {
+	netacct-show --json | jq -c ".processes[] | select(.pid == $1) | $2"
+}
+
+# rows COMM KEY: the sum over the rows of that name, folded ones too.
+rows() {
+	netacct-show --json | jq --arg comm "$1" "[.processes[] | select(.comm == \$comm) | .$2] | add // 0"
+}
+
+# exact TRUTH: compares what traffic printed with the rows and flows of the same
+# processes, and shows each number that differs.
+exact() {
+	local dir=$BATS_TEST_TMPDIR wrong
+
+	echo "$1" >"$dir/truth"
+	[ -n "$1" ] || { echo "no truth to compare with" >&2; return 1; }
+	netacct-show --json >"$dir/processes" || return
+	netacct-show --json --by flow >"$dir/flows" || return
+	wrong=$(jq -n -r --slurpfile truth "$dir/truth" --slurpfile processes "$dir/processes" \
+		--slurpfile flows "$dir/flows" -f "$BATS_TEST_DIRNAME/exact.jq") || return
+	[ -z "$wrong" ] && return
+	echo "$wrong" >&2
+	return 1
+}
+
+# The sums of DESIGN 4. Other programs of the machine may move bytes between
+# the readings, so a difference counts only if it stays.
+invariants() {
+	local dir=$BATS_TEST_TMPDIR wrong i
+
+	for ((i = 0; i < 5; i++)); do
+		netacct-show --json >"$dir/processes" || return
+		netacct-show --json --by flow >"$dir/flows" || return
+		wrong=$(jq -n -r --slurpfile processes "$dir/processes" \
+			--slurpfile flows "$dir/flows" -f "$BATS_TEST_DIRNAME/invariants.jq") || return
+		[ -z "$wrong" ] && return
+	done
+	echo "$wrong" >&2
+	return 1
+}
+
+# hold_open [NETNS] -- ARGUMENTS: starts traffic --hold, whose connection is open then.
+hold_open() {
+	local netns=()
+
+	[ "$1" = -- ] || { netns=(ip netns exec "$1"); shift; }
+	shift
+	coproc HOLD { exec "${netns[@]}" traffic "$@" --hold 3>&-; }
+	read -r -t 20 -u "${HOLD[0]}" line && is "$line" ready
+}
+
+# Moves the bytes once more; sets TRUTH to what both sides say of this time.
+hold_move() {
+	local receiver sender
+
+	echo >&"${HOLD[1]}"
+	read -r -t 20 -u "${HOLD[0]}" receiver && read -r -t 20 -u "${HOLD[0]}" sender || return
+	TRUTH=$receiver$'\n'$sender
+}
+
+# busy_start NAME ARGUMENTS: traffic that goes on until busy_stop NAME.
+busy_start() {
+	local fifo=$BATS_TEST_TMPDIR/$1.stdin
+
+	mkfifo "$fifo"
+	traffic "${@:2}" --busy <"$fifo" >"$BATS_TEST_TMPDIR/$1.truth" 3>&- &
+	exec {BUSY[$1]}>"$fifo"
+	BUSY_PID[$1]=$!
+}
+declare -gA BUSY BUSY_PID
+
+# Prints the truth.
+busy_stop() {
+	exec {BUSY[$1]}>&-
+	wait "${BUSY_PID[$1]}"
+	cat "$BATS_TEST_TMPDIR/$1.truth"
+}
+
+# The ids of all programs, maps and links of the kernel.
+bpf_objects() {
+	local kind
+
+	for kind in prog map link; do
+		bpftool -j "$kind" show | jq -r --arg kind "$kind" '.[] | "\($kind) \(.id)"'
+	done | sort
+}
+
+# nothing_since OBJECTS: no pin is left, and no object that was not there then.
+# The kernel frees them some time after they were let go.
+nothing_since() {
+	is "$(find /sys/fs/bpf -path '*netacct-test*' 2>/dev/null)" ""
+	echo "$1" >"$BATS_TEST_TMPDIR/objects"
+	eventually "all programs, maps and links are gone" no_new_objects
+}
+
+no_new_objects() {
+	[ -z "$(bpf_objects | comm -13 "$BATS_TEST_TMPDIR/objects" -)" ]
+}
+
+# The programs where any user can run them: prints the folder.
+public_copy() {
+	local dir
+
+	dir=$(mktemp -d /tmp/netacct-test.XXXXXX)
+	cp "$BUILD"/netacct-{load,show,reset,unload,status} "$BUILD/tests/traffic" "$dir"
+	chmod 755 "$dir"
+	echo "$dir"
+}
+
+# as_nobody [GROUP] COMMAND...
+as_nobody() {
+	setpriv --reuid=65534 --regid="$1" --clear-groups "${@:2}"
+}

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-only
+load helpers
+
+@test "load pins the tables, which bpftool prints with field names" {
+	netacct-load
+	truth=$(traffic tcp)
+	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+	for table in processes flows finished totals cgroups; do
+		[ -e "$NETACCT_PIN_DIR/$table" ]
+	done
+
+	dump=$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/processes")
+	is "$(jq -c ".[].formatted | select(.key.pid == $pid)
+		| [.value.comm, .value.traffic.total.tx_bytes]" <<<"$dump")" '["traffic",10007]'
+	is "$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/flows" |
+		jq "[.[].formatted | select(.key.process.pid == $pid).value.counters.tx_bytes] | add")" 10007
+}
+
+@test "load again: says so, and is content if the options agree" {
+	netacct-load --max-processes 500
+	pins=$(find "$NETACCT_PIN_DIR" | sort)
+	run -0 --separate-stderr netacct-load --max-processes 500
+	has "$output$stderr" "already loaded"
+	run -1 netacct-load --max-processes 600
+	one_line
+	has "$output" "already loaded"
+	is "$(find "$NETACCT_PIN_DIR" | sort)" "$pins"
+}
+
+@test "load: only root may open what it pins" {
+	netacct-load
+	is "$(stat -c %a "$NETACCT_PIN_DIR")" 700
+	is "$(find "$NETACCT_PIN_DIR" ! -type l ! -user root)" ""
+	is "$(find "$NETACCT_PIN_DIR" -type f -perm /077)" ""
+}
+
+@test "load --no-flows: processes are counted, connections are not" {
+	netacct-load --no-flows
+	truth=$(traffic tcp)
+	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+	is "$(row "$pid" '[.tx_bytes, .other_flows.tx_bytes]')" "[10007,10007]"
+	is "$(netacct-show --json | jq .flows_enabled)" false
+	run -1 --separate-stderr netacct-show --by flow
+	is "$output" ""
+	has "$stderr" flows
+}
+
+@test "load --hooks: auto and tp_btf, and no others in this version" {
+	netacct-load --hooks tp_btf
+	is "$(netacct-show --json | jq -r .hooks)" tp_btf
+	netacct-unload
+	netacct-load --hooks auto
+	is "$(netacct-show --json | jq -r .hooks)" tp_btf
+	netacct-unload
+	run -2 netacct-load --hooks none
+	[ ! -e "$NETACCT_PIN_DIR" ]
+}
+
+@test "load: what cannot be meant is misuse" {
+	run -2 netacct-load --max-processes 0
+	run -2 netacct-load --max-processes many
+	run -2 netacct-load --max-flows -1
+	run -2 netacct-load everything
+	run -2 netacct-load --nonsense
+	has "$output" "netacct-load --help"
+	run -1 netacct-load --group no-such-group
+	one_line
+	has "$output" no-such-group
+	[ ! -e "$NETACCT_PIN_DIR" ]
+}
+
+@test "two accounts are independent" {
+	netacct-load
+	first=$(traffic tcp)
+	netacct-load --pin-dir "$OTHER_PIN_DIR"
+	second=$(traffic udp)
+	exact "$first"
+	exact "$second"
+	netacct-reset
+	export NETACCT_PIN_DIR=$OTHER_PIN_DIR
+	exact "$second"
+	pid=$(jq 'select(.role == "sender").pid' <<<"$first")
+	is "$(row "$pid" .)" ""
+}
+
+@test "two loaders at once: both end well, and one account is there" {
+	for ((n = 0; n < 5; n++)); do
+		netacct-load 3>&- &
+		first=$!
+		run -0 netacct-load
+		wait "$first"
+		truth=$(traffic tcp)
+		exact "$truth"
+		netacct-unload
+		[ ! -e "$NETACCT_PIN_DIR" ]
+	done
+}
+
+@test "a loader and an unloader at once: loaded, or not loaded" {
+	before=$(bpf_objects)
+	for ((n = 0; n < 8; n++)); do
+		netacct-load 3>&- &
+		sleep "0.$((RANDOM % 10))"
+		netacct-unload 3>&- || [ $? -eq 3 ]
+		wait $!
+		status=0
+		netacct-status || status=$?
+		case $status in
+		0) netacct-unload ;;
+		3) [ ! -e "$NETACCT_PIN_DIR" ] ;;
+		*) return 1 ;;
+		esac
+	done
+	nothing_since "$before"
+}
+
+@test "load: bpffs is not mounted where it would vanish with the command" {
+	run -1 unshare --mount sh -c 'umount -l /sys/fs/bpf; exec netacct-load'
+	one_line
+	has "$output" mount
+}
+
+@test "load: another pid namespace is refused without --force" {
+	run -1 unshare --pid --fork netacct-load
+	one_line
+	has "$output" --force
+	[ ! -e "$NETACCT_PIN_DIR" ]
+	unshare --pid --fork netacct-load --force
+	truth=$(traffic tcp)
+	exact "$truth"
+}
+
+@test "load does not touch what is not an account" {
+	bpftool map create /sys/fs/bpf/netacct-test-map type hash key 4 value 4 entries 1 name test
+	run ! netacct-load --pin-dir /sys/fs/bpf/netacct-test-map
+	[ -e /sys/fs/bpf/netacct-test-map ]
+	rm /sys/fs/bpf/netacct-test-map
+	run ! netacct-load --pin-dir "$BATS_TEST_TMPDIR"
+	[ -d "$BATS_TEST_TMPDIR" ]
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0-only
+load helpers
+
+# The sums of a reset's or an unload's JSON, $1, for each line of truth, $2.
+took() {
+	echo "$1" >"$BATS_TEST_TMPDIR/taken"
+	echo "$2" | jq -c --slurpfile taken "$BATS_TEST_TMPDIR/taken" '. as $t | $taken[0]
+		| [(.processes[] | select(.pid == $t.pid) | .tx_bytes, .rx_bytes),
+		   ([.flows[] | select(.pid == $t.pid).tx_bytes] | add),
+		   ([.flows[] | select(.pid == $t.pid).rx_bytes] | add)]'
+}
+
+@test "reset starts from zero, and counting goes on" {
+	netacct-load
+	traffic tcp >/dev/null
+	run -0 netacct-reset
+	is "$output" ""
+	is "$(netacct-show --json | jq -c '[.processes[] | select(.comm == "traffic")]')" "[]"
+	is "$(netacct-show --json | jq '.generation, (.reset_at | type)' | paste -sd,)" '1,"string"'
+	truth=$(traffic tcp --bytes 23)
+	exact "$truth"
+	invariants
+}
+
+@test "reset --json prints what it took: processes and flows, on one line" {
+	netacct-load
+	truth=$(traffic tcp)
+	run -0 --separate-stderr netacct-reset --json
+	is "${#lines[@]}" 1
+	is "$(took "$output" "$truth" | sort -u)" "$(printf '%s\n' '[0,10007,0,10007]' '[10007,0,10007,0]')"
+	is "$(jq .generation <<<"$output")" 0
+	is "$(netacct-reset --json | jq .generation)" 1
+}
+
+@test "reset --to writes the same into a file" {
+	netacct-load
+	truth=$(traffic tcp)
+	file=$BATS_TEST_TMPDIR/out.json
+	run -0 netacct-reset --to "$file"
+	is "$output" ""
+	is "$(took "$(cat "$file")" "$truth" | sort -u)" "$(printf '%s\n' '[0,10007,0,10007]' '[10007,0,10007,0]')"
+	is "$(find "$BATS_TEST_TMPDIR" -name 'out*')" "$file"
+}
+
+@test "reset that cannot write loses nothing: the next prints it first" {
+	netacct-load
+	truth=$(traffic tcp)
+	run -1 bash -c 'netacct-reset --json >/dev/full'
+	one_line
+	exact "$truth"
+	traffic udp >/dev/null
+	run -0 --separate-stderr netacct-reset --json
+	is "${#lines[@]}" 2
+	is "$(took "${lines[0]}" "$truth" | sort -u)" "$(printf '%s\n' '[0,10007,0,10007]' '[10007,0,10007,0]')"
+	is "$(jq .generation <<<"$output" | paste -sd,)" 0,1
+
+	run -1 netacct-reset --to "$BATS_TEST_TMPDIR/no/such/folder"
+	one_line
+}
+
+@test "reset: a connection that stays open is counted from zero" {
+	netacct-load
+	hold_open -- tcp
+	hold_move
+	exact "$TRUTH"
+	netacct-reset
+	hold_move
+	exact "$TRUTH"
+	netacct-reset
+	netacct-reset
+	hold_move
+	exact "$TRUTH"
+}
+
+@test "reset: bpftool's view is of the new generation only" {
+	netacct-load
+	traffic tcp >/dev/null
+	netacct-reset
+	traffic tcp --bytes 29 >/dev/null
+	is "$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/processes" |
+		jq -c '[.[].formatted.value | select(.comm == "traffic").traffic.total
+			| .tx_bytes + .rx_bytes] | add')" 58
+}
+
+@test "reset that is stuck blocks no reader; a second names its pid" {
+	netacct-load
+	for ((n = 0; n < 200; n++)); do
+		traffic udp --swarm 5 --bytes 10 --chunk 10 >/dev/null
+	done
+	# A pipe that nobody reads holds 4096 bytes.
+	mkfifo "$BATS_TEST_TMPDIR/pipe"
+	exec {pipe}<>"$BATS_TEST_TMPDIR/pipe"
+	netacct-reset --json >"$BATS_TEST_TMPDIR/pipe" 3>&- &
+	stuck=$!
+	eventually "the reset has its turn" bash -c 'netacct-status -j | jq -e ".generation == 1"'
+	truth=$(traffic tcp)
+	exact "$truth"
+	run -1 netacct-reset
+	one_line
+	has "$output" "$stuck"
+	kill -KILL "$stuck"
+	wait "$stuck" || true
+	exec {pipe}<&-
+	exact "$truth"
+	is "$(netacct-reset --json | jq .generation | paste -sd,)" 0,1
+}
+
+@test "reset: what cannot be meant is misuse" {
+	run -2 netacct-reset everything
+	has "$output" "netacct-reset --help"
+	run -2 netacct-reset --nonsense
+}
