@@ -116,17 +116,42 @@ static int write_error(FILE *out)
 	return ferror(out) ? -(errno ?: EIO) : -ENOMEM;
 }
 
-static int print_pretty(FILE *out, const json_t *json, const char *indent)
+/* Each line begins with a line feed, so that a comma can come before it. */
+static int print_pretty(FILE *out, const json_t *json, size_t flags, const char *indent)
 {
-	char *dump = json_dumps(json, JSON_INDENT(2)), *rest = dump, *line;
+	char *dump = json_dumps(json, JSON_INDENT(2) | flags), *rest = dump, *line;
 
 	if (!dump)
 		return -ENOMEM;
 	/* In strings line feeds are escaped: these are between values. */
 	while ((line = strsep(&rest, "\n")))
-		fprintf(out, "%s%s%s", indent, line, rest ? "\n" : "");
+		if (*line)
+			fprintf(out, "\n%s%s", indent, line);
 	free(dump);
 	return ferror(out) ? write_error(out) : 0;
+}
+
+static int print_compact(FILE *out, const json_t *json, size_t flags)
+{
+	return json_dumpf(json, out, JSON_COMPACT | flags) < 0 ? write_error(out) : 0;
+}
+
+static int print_element(struct document *d, const json_t *json)
+{
+	fputs(d->later ? "," : "", d->out);
+	d->later = true;
+	if (d->view.pretty)
+		return print_pretty(d->out, json, 0, "    ");
+	return print_compact(d->out, json, 0);
+}
+
+static int print_line(struct document *d, const json_t *json)
+{
+	int error = print_compact(d->out, json, 0);
+
+	if (!error && fputc('\n', d->out) == EOF)
+		error = write_error(d->out);
+	return error;
 }
 
 static int print_row(void *arg, const struct row *row)
@@ -135,17 +160,8 @@ static int print_row(void *arg, const struct row *row)
 	json_t *json = d->header ? json_copy(d->header) : json_object();
 	int error = json ? add_row(d, row, json) : -ENOMEM;
 
-	if (!error && !d->header)
-		fputs(d->later ? "," : "", d->out);
-	if (!error && d->view.pretty && !d->header) {
-		fputc('\n', d->out);
-		error = print_pretty(d->out, json, "    ");
-	} else if (!error && json_dumpf(json, d->out, JSON_COMPACT) < 0) {
-		error = write_error(d->out);
-	}
-	if (!error && d->header && fputc('\n', d->out) == EOF)
-		error = write_error(d->out);
-	d->later = true;
+	if (!error)
+		error = d->header ? print_line(d, json) : print_element(d, json);
 	json_decref(json);
 	return error;
 }
@@ -268,14 +284,12 @@ static struct document document(FILE *out, struct report *report)
 static int print_header(FILE *out, const struct report *r)
 {
 	json_t *header = make_header(r);
-	int error = 0;
+	int error = -ENOMEM;
 
-	fputs(r->view->pretty ? "{\n" : "{", out);
-	if (!header)
-		error = -ENOMEM;
-	else if (json_dumpf(header, out,
-			    JSON_EMBED | (r->view->pretty ? JSON_INDENT(2) : JSON_COMPACT)) < 0)
-		error = write_error(out);
+	fputc('{', out);
+	if (header)
+		error = r->view->pretty ? print_pretty(out, header, JSON_EMBED, "")
+					: print_compact(out, header, JSON_EMBED);
 	json_decref(header);
 	return error;
 }

@@ -133,48 +133,50 @@ static int add_row(struct table *t, const struct row *row)
 	return error;
 }
 
-/* A sum at the end; takes label over. */
+static bool is_counter(const struct column *column)
+{
+	return column->id >= COLUMN_TX_BYTES && column->id <= COLUMN_RX_CALLS;
+}
+
+static bool is_rate(const struct column *column)
+{
+	return column->id == COLUMN_TX_RATE || column->id == COLUMN_RX_RATE;
+}
+
+/* A sum at the end; takes label over. Without moved it has no rates. */
 static int add_sum(struct table *t, char *label, const struct counters *c,
 		   const struct counters *moved)
 {
-	struct row sum = { .counters = *c, .moved = *moved };
+	struct row sum = { .counters = *c, .moved = moved ? *moved : (struct counters){} };
 	struct libscols_line *line = scols_table_new_line(t->cells, NULL);
-	int error = 0;
+	int error = line ? set_cell(line, t->label, label) : -ENOMEM;
 
-	if (!line || !label) {
-		free(label);
-		return -ENOMEM;
-	}
 	for (size_t i = 0; !error && i < t->view.n_columns; i++) {
 		const struct column *column = t->view.columns[i];
 
-		if (column->id >= COLUMN_TX_BYTES && column->id <= COLUMN_RX_RATE)
+		if (is_counter(column) || (moved && is_rate(column)))
 			error = set_cell(line, i, format_cell(t->report, &sum, column));
 	}
-	if (t->label == t->view.n_columns)
-		free(label);
-	else if (!error)
-		error = set_cell(line, t->label, label);
-	else
-		free(label);
 	return error;
 }
 
 static int add_sums(struct table *t, const struct ranking *k)
 {
-	static const struct counters none;
 	const struct report *r = t->report;
 	int error = 0;
 
+	/* Among nothing but counters, nobody could tell sums from rows. */
+	if (t->label == t->view.n_columns)
+		return 0;
 	if (k->n_rest)
 		error = add_sum(t, format("%zu more", k->n_rest), &k->rest, &k->rest_moved);
 	if (!error && r->view->by == BY_PROCESS && r->n_finished)
 		error = add_sum(t, format("finished (%" PRIu64 ")", (uint64_t)r->n_finished),
 				&r->finished, &r->finished_moved);
 	if (!error && r->view->by == BY_FLOW && !counters_zero(&r->other_flows))
-		error = add_sum(t, strdup("other flows"), &r->other_flows, &none);
+		error = add_sum(t, strdup("other flows"), &r->other_flows, NULL);
 	if (!error && r->has_no_row && !counters_zero(&r->no_row))
-		error = add_sum(t, strdup("no row"), &r->no_row, &none);
+		error = add_sum(t, strdup("no row"), &r->no_row, NULL);
 	return error ?: add_sum(t, strdup("total"), &r->totals, &r->moved);
 }
 
@@ -189,9 +191,7 @@ static int choose_columns(struct table *t)
 	error = columns_choose(&t->view, grouping_columns(t->view.by), &bad);
 	free(bad);
 	for (size_t i = 0; i < t->view.n_columns; i++) {
-		enum column_id id = t->view.columns[i]->id;
-
-		if (t->report->change || (id != COLUMN_TX_RATE && id != COLUMN_RX_RATE))
+		if (t->report->change || !is_rate(t->view.columns[i]))
 			t->view.columns[n++] = t->view.columns[i];
 	}
 	t->view.n_columns = n;
@@ -206,7 +206,7 @@ static size_t label_column(const struct view *view)
 	for (size_t i = view->n_columns; i-- > 0;) {
 		if (view->columns[i]->id == COLUMN_COMM)
 			return i;
-		if (view->columns[i]->id < COLUMN_TX_BYTES || view->columns[i]->id > COLUMN_RX_RATE)
+		if (!is_counter(view->columns[i]) && !is_rate(view->columns[i]))
 			found = i;
 	}
 	return found;
@@ -276,13 +276,15 @@ static void print_opening(FILE *out, const struct report *r)
 	__u64 since = reading->began_at_ns;
 	char time[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
 
+	fputs(r->change ? "\n" : "", out);
 	if (r->summary && r->change->before)
 		since = r->change->before->taken_at_ns;
 	fprintf(out, "since %s (%s), hooks %s", text_time(time, since),
 		text_age(age, reading->taken_at_ns > since ? reading->taken_at_ns - since : 0),
 		text_hooks(reading->account->meta.hooks));
 	if (r->change)
-		fprintf(out, ", rates over %.1f s", r->change->seconds);
+		fprintf(out, r->summary ? ", whole run of %.1f s" : ", rates over %.1f s",
+			r->change->seconds);
 	if (reading->missed_events)
 		fprintf(out, ", %" PRIu64 " events missed", (uint64_t)reading->missed_events);
 	print_filters(out, &r->view->filter);
@@ -303,7 +305,33 @@ static int fill(struct table *t)
 		error = add_row(t, &k.rows[i]);
 	if (!error)
 		error = add_sums(t, &k);
+	/* The names of columns are not printed where there is no line. */
+	if (!error && !scols_table_get_nlines(t->cells) && !t->view.no_header &&
+	    !scols_table_new_line(t->cells, NULL))
+		error = -ENOMEM;
 	ranking_free(&k);
+	return error;
+}
+
+/* By way of a string, since the library does not tell why a write failed. */
+static int print(FILE *out, struct table *t)
+{
+	const struct view *view = t->report->view;
+	char *text = NULL;
+	int error;
+
+	scols_table_enable_noheadings(t->cells, view->no_header);
+	if (out != stdout)
+		scols_table_set_termforce(t->cells, SCOLS_TERMFORCE_NEVER);
+	error = scols_print_table_to_string(t->cells, &text);
+	if (error)
+		return error;
+	if (!view->no_header)
+		print_opening(out, t->report);
+	errno = 0;
+	if (fputs(text, out) == EOF || (*text && fputc('\n', out) == EOF))
+		error = -(errno ?: EIO);
+	free(text);
 	return error;
 }
 
@@ -316,15 +344,8 @@ int table_print(FILE *out, struct report *report)
 	if (!t.cells)
 		return fail(-ENOMEM);
 	error = fill(&t);
-	if (!error) {
-		if (!report->view->no_header)
-			print_opening(out, report);
-		scols_table_set_stream(t.cells, out);
-		scols_table_enable_noheadings(t.cells, report->view->no_header);
-		error = scols_print_table(t.cells);
-	}
+	if (!error)
+		error = print(out, &t);
 	scols_unref_table(t.cells);
-	if (!error && ferror(out))
-		error = -EIO;
 	return fail(error);
 }
