@@ -149,7 +149,7 @@ static void set_rows(struct view *view, const char *text)
 {
 	view->rows = ALL_ROWS;
 	if (strcmp(text, "all"))
-		view->rows = cli_number("--rows", text, 0, ALL_ROWS - 1);
+		view->rows = cli_number("--rows", text, 0, UINT32_MAX);
 	view->sorted = true;
 }
 
@@ -263,7 +263,7 @@ static void parse(struct show *s, struct cli *cli, int argc, char **argv)
 	if (optind < argc)
 		s->interval = parse_interval(argv[optind++]);
 	if (optind < argc)
-		s->count = cli_number("the count", argv[optind++], 1, ~0ULL);
+		s->count = cli_number("the count", argv[optind++], 1, UINT32_MAX);
 	cli_no_arguments(argc, argv);
 	settle(s);
 	if (s->format == TABLE && !s->view.sorted)
@@ -417,6 +417,8 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 
 	error = output_open(&out, s.to);
+	if (error == -EINVAL)
+		cli_fail(0, "cannot write to %s: it is there, and is no plain file", s.to);
 	if (error < 0)
 		cli_fail(error, "cannot write to %s", s.to);
 	atexit(abort_output);
