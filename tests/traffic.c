@@ -452,9 +452,8 @@ static void tell(const char *role, int fd)
 	print_count(line, sizeof(line), "mapped", tally->mapped);
 	if (fd >= 0 && protocol <= UDPLITE && getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
 		print_count(line, sizeof(line), "local_port", port_of(&ss));
-	len = sizeof(ss);
-	if (fd >= 0 && protocol <= UDPLITE && getpeername(fd, (struct sockaddr *)&ss, &len) == 0)
-		print_count(line, sizeof(line), "remote_port", port_of(&ss));
+	if (protocol <= UDPLITE && !is(role, "receiver"))
+		print_count(line, sizeof(line), "remote_port", port_of(&peer));
 	dprintf(STDOUT_FILENO, "%s}\n", line);
 	memset(tally, 0, sizeof(*tally));
 }
@@ -671,6 +670,7 @@ static void send_alone(void)
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	payload[0] = family == AF_INET ? 8 : (char)128; /* echo request */
+	payload[1] = 0;
 	for (uint64_t left = bytes; left;) {
 		size_t n = left < chunk ? left : chunk;
 

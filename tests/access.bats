@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Who may load, and who may read.
+load helpers
+
+GROUP=games # any that every system has
+
+setup() {
+	clean_up
+	DIR=$(public_copy)
+	PATH=$DIR:$PATH
+}
+
+teardown() {
+	rm -rf "$DIR"
+	clean_up
+}
+
+# Group members read pinned maps from this version on.
+needs_unprivileged_readers() {
+	local major minor
+
+	IFS=. read -r major minor _ < <(uname -r)
+	[ "$major" -ge 6 ] || skip "Linux $major.$minor lets only root read"
+}
+
+@test "not root: one line that says what is needed" {
+	for command in load; do
+		run -1 as_nobody nogroup "netacct-$command"
+		one_line
+		has "$output" root
+	done
+	netacct-load
+	for command in show reset unload status; do
+		run -1 as_nobody nogroup "netacct-$command"
+		one_line
+		has "$output" root
+	done
+	is "$(netacct-status -j | jq .counting)" true
+}
+
+@test "a member of the group reads, and cannot change anything" {
+	needs_unprivileged_readers
+	netacct-load --group $GROUP
+	[ "$(stat -c %a:%G "$NETACCT_PIN_DIR")" = "750:$GROUP" ]
+	truth=$(traffic tcp)
+	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+	is "$(as_nobody $GROUP netacct-show --json | jq ".processes[] | select(.pid == $pid).tx_bytes")" 10007
+	is "$(as_nobody $GROUP netacct-show --by flow --json | jq ".flows[] | select(.pid == $pid).tx_bytes")" 10007
+	as_nobody $GROUP netacct-show
+	as_nobody $GROUP netacct-status
+	run -1 as_nobody $GROUP netacct-reset
+	one_line
+	run -1 as_nobody $GROUP netacct-unload
+	one_line
+	run -1 as_nobody nogroup netacct-show
+	one_line
+	exact "$truth"
+
+	# After a reset too.
+	netacct-reset
+	truth=$(traffic tcp --bytes 23)
+	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+	is "$(as_nobody $GROUP netacct-show --json | jq ".processes[] | select(.pid == $pid).tx_bytes")" 23
+}
+
+# in_private COMMANDS: with a bpffs of its own that is mounted as systemd does it.
+in_private() {
+	unshare --mount bash -ec "mount -t bpf -o mode=700 bpf /sys/fs/bpf
+		nobody() { setpriv --reuid=65534 --regid=$GROUP --clear-groups \"\$@\"; }
+		$1"
+}
+
+@test "bpffs with mode 700: --group fails before it changes anything, and names the remedy" {
+	needs_unprivileged_readers
+	run -1 in_private "netacct-load --group $GROUP || status=\$?
+		find /sys/fs/bpf -mindepth 1 ! -name "*.debug"; stat -c %a /sys/fs/bpf; exit \$status"
+	is "${#lines[@]}" 2
+	has "${lines[0]}" --group-traverse
+	is "${lines[1]}" 1700
+}
+
+@test "bpffs with mode 700: --group-traverse opens it, and unload closes it again" {
+	needs_unprivileged_readers
+	run -0 in_private "netacct-load --group $GROUP --group-traverse
+		stat -c %a /sys/fs/bpf
+		traffic tcp >/dev/null
+		nobody netacct-show --json | jq '[.processes[].tx_bytes] | add'
+		netacct-unload
+		stat -c %a /sys/fs/bpf"
+	is "$output" $'1701\n10007\n1700'
+}
+
+@test "unload does not take a passage away that was there before" {
+	needs_unprivileged_readers
+	run -0 unshare --mount bash -ec "mount -t bpf -o mode=755 bpf /sys/fs/bpf
+		netacct-load --group $GROUP --group-traverse
+		netacct-unload
+		stat -c %a /sys/fs/bpf"
+	is "$output" 1755
+}

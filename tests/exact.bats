@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every byte once: protocol by protocol, path by path, to the byte.
+load helpers
+
+setup_file() {
+	clean_up
+	netacct-load
+}
+
+teardown_file() {
+	clean_up
+}
+
+# One account for all of this file; rows are told apart by pid.
+setup() {
+	:
+}
+
+teardown() {
+	local pid
+
+	for pid in $(jobs -p); do
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+	namespaces_remove "$NS"
+}
+
+# moves ARGUMENTS: traffic, and the same numbers from netacct.
+moves() {
+	local truth
+
+	truth=$(traffic "$@") || { echo "traffic $* failed" >&2; return 1; }
+	exact "$truth" || { echo "of: traffic $*" >&2; return 1; }
+}
+
+@test "TCP: every way to send" {
+	for path in write writev send sendto sendmsg sendmmsg sendfile splice zerocopy nonblock; do
+		for family in 4 6 mapped; do
+			moves tcp --family "$family" --tx "$path" --bytes 1000003 --chunk 40000
+		done
+	done
+}
+
+@test "TCP: every way to receive" {
+	for path in read readv recv recvfrom recvmsg recvmmsg splice peek trunc zerocopy nonblock; do
+		for family in 4 6 mapped; do
+			moves tcp --family "$family" --rx "$path" --bytes 1000003 --chunk 40000
+		done
+	done
+	moves tcp --rx waitall --bytes 1000000 --chunk 40000
+}
+
+@test "TCP: pages that are mapped, not copied" {
+	truth=$(traffic tcp --tx splice --rx zerocopy --bytes 4096000 --chunk 65536)
+	exact "$truth"
+	is "$(jq -s '.[0].mapped + .[1].mapped > 0' <<<"$truth")" true
+}
+
+@test "TCP: a call of one byte, and of none at all" {
+	moves tcp --bytes 101 --chunk 1
+	moves tcp --bytes 0
+}
+
+@test "TCP: more bytes than 32 bits hold" {
+	moves tcp --bytes 4300000007 --chunk 1000000
+}
+
+@test "TCP: threads of a process, and processes that share a connection" {
+	moves tcp --threads 7 --bytes 700007
+	moves tcp --shared 5 --bytes 100003
+	moves udp --shared 5 --bytes 100003
+}
+
+@test "TCP: many connections of one process" {
+	moves tcp --connections 1009 --bytes 101
+	moves tcp --family 6 --connections 101 --bytes 10007
+}
+
+@test "MPTCP" {
+	for path in write sendmsg sendmmsg sendfile splice; do
+		moves mptcp --tx "$path" --bytes 1000003 --chunk 40000
+	done
+	for path in read recvmsg recvmmsg splice peek; do
+		moves mptcp --rx "$path" --bytes 1000003 --chunk 40000
+	done
+	moves mptcp --family 6
+	moves mptcp --family mapped
+}
+
+@test "UDP: every way, connected and not" {
+	for family in 4 6 mapped; do
+		for path in write writev send sendmsg sendmmsg splice nonblock; do
+			moves udp --family "$family" --tx "$path"
+		done
+		for path in send sendto sendmsg sendmmsg nonblock; do
+			moves udp --family "$family" --unconnected --tx "${path/nonblock/sendto}"
+		done
+		for path in read readv recvfrom recvmsg recvmmsg peek trunc nonblock; do
+			moves udp --family "$family" --rx "$path"
+		done
+		moves udp --family "$family" --chunk 60000 --bytes 300007
+	done
+	moves udp --tx zerocopy
+	# Messages cut short: the call reports what it copied, or with MSG_TRUNC what was sent.
+	moves udp --tx sendmmsg --rx recvmmsg --chunk 6000 --bytes 60000
+}
+
+@test "UDP: what nobody receives was sent all the same" {
+	socat -u OPEN:/dev/zero,readbytes=4003 UDP-SENDTO:127.0.0.1:9
+	is "$(rows socat tx_bytes)" 4003
+}
+
+@test "UDP-Lite" {
+	grep -q '^UDP-Lite' /proc/net/protocols || skip "the kernel has no UDP-Lite"
+	for family in 4 6 mapped; do
+		moves udplite --family "$family"
+	done
+	moves udplite --unconnected --tx sendto
+}
+
+@test "raw IP" {
+	moves raw
+	moves raw --family 6
+	moves raw --tx sendmsg --rx recvmsg
+}
+
+@test "ICMP: ping sockets and raw ones" {
+	moves icmp
+	moves icmp --family 6
+	namespaces_add "$NS"
+	ip netns exec "$NS-a" sh -c 'echo 0 65534 >/proc/sys/net/ipv4/ping_group_range'
+	for family in 4 6; do
+		truth=$(ip netns exec "$NS-a" traffic ping --family "$family")
+		exact "$truth"
+		is "$(jq '.tx_bytes == .rx_bytes' <<<"$truth")" true
+	done
+}
+
+@test "packet sockets are kept apart" {
+	before=$(netacct-show --json | jq .totals.tx_bytes)
+	moves packet
+	is "$(netacct-show --json | jq .totals.tx_bytes)" "$before"
+}
+
+@test "local sockets do not count" {
+	moves unix
+}
+
+@test "between two network namespaces" {
+	namespaces_add "$NS"
+	for family in 4 6; do
+		address=$([ $family = 4 ] && echo "$A4" || echo "$A6")
+		for protocol in tcp mptcp udp udplite; do
+			truth=$(ip netns exec "$NS-b" traffic $protocol --family $family \
+				--address "$address" --peer-netns "$NS-a" --bytes 1000003)
+			exact "$truth"
+		done
+		pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+		is "$(row "$pid" .loopback.tx_bytes)" 0
+		is "$(row "$pid" .netns)" "$(stat -L -c %i "/run/netns/$NS-b")"
+	done
+}
+
+@test "the network keeps its loopback bytes apart" {
+	truth=$(traffic tcp)
+	for pid in $(jq .pid <<<"$truth"); do
+		is "$(row "$pid" '.loopback == {tx_bytes, rx_bytes, tx_calls, rx_calls}')" true
+	done
+}
+
+@test "a flow has the addresses and ports of its socket" {
+	for family in 4:ipv4:127.0.0.1 6:ipv6:::1 mapped:ipv4:127.0.0.1; do
+		IFS=: read -r option name address <<<"$family"
+		for protocol in tcp udp; do
+			truth=$(traffic $protocol --family "$option" | jq -c 'select(.role == "sender")')
+			pid=$(jq .pid <<<"$truth")
+			is "$(netacct-show --json --by flow | jq -c ".flows[] | select(.pid == $pid)
+				| [.protocol, .family, .local_address, .local_port,
+				   .remote_address, .remote_port, .tx_bytes]")" \
+			   "$(jq -c --arg p $protocol --arg f "$name" --arg a "$address" \
+				'[$p, $f, $a, .local_port, $a, .remote_port, .tx_bytes]' <<<"$truth")"
+		done
+	done
+}
+
+@test "an unconnected UDP socket's flow has no remote" {
+	truth=$(traffic udp --unconnected --tx sendto)
+	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+	is "$(netacct-show --json --by flow | jq -c ".flows[] | select(.pid == $pid)
+		| [.remote_address, .remote_port, .tx_bytes]")" "[null,null,10007]"
+}
+
+@test "a row tells who the process is" {
+	truth=$(bash -c 'traffic tcp --uid 1 --comm who; true')
+	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+	is "$(row "$pid" '[.comm, .uid, .user, .ns_pid == .pid, .parent_comm, .exited, .merged]')" \
+		'["who",1,"daemon",true,"bash",true,null]'
+	exact "$truth"
+
+	# In a pid namespace of its own, as pid 1.
+	truth=$(unshare --pid --fork traffic tcp --comm inside)
+	is "$(netacct-show --json | jq -c '[.processes[] | select(.comm == "inside").ns_pid] | sort')" "[1,2]"
+}
+
+@test "a name follows exec and rename, earlier bytes stay with it" {
+	socat -u TCP-LISTEN:40010,reuseaddr,bind=127.0.0.1 /dev/null 3>&- &
+	eventually "socat listens" bash -c 'ss -Htln sport = :40010 | grep -q .'
+	pid=$(bash -c 'echo $BASHPID; exec 5>/dev/tcp/127.0.0.1/40010; printf 12345 >&5
+		exec sh -c "printf 1234567 >&5; exec sleep 0"')
+	is "$(row "$pid" '[.comm, .tx_bytes, .exited]')" '["sleep",12,true]'
+}

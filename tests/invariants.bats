@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Nothing lost: the sums agree, whatever happened before.
+load helpers
+
+@test "sums agree after traffic of several processes, users and namespaces, and after a reset" {
+	netacct-load
+	invariants
+	for ((round = 0; round < 2; round++)); do
+		traffic tcp --uid 65534 --bytes 1000003 >/dev/null
+		traffic udp --uid 1 --unconnected --tx sendto >/dev/null
+		traffic tcp --shared 3 --threads 2 >/dev/null
+		traffic raw >/dev/null
+		traffic icmp --family 6 >/dev/null
+		traffic packet >/dev/null
+		namespaces_add "$NS"
+		ip netns exec "$NS-a" traffic tcp --connections 101 >/dev/null
+		ip netns exec "$NS-b" traffic mptcp --address "$A4" --peer-netns "$NS-a" >/dev/null
+		invariants
+		netacct-reset
+		invariants
+	done
+}
+
+@test "20,000 short-lived processes in 1,000 rows: no byte is lost" {
+	netacct-load --max-processes 1000
+	truth=$(traffic udp --comm swarm --swarm 20000 --bytes 101 --chunk 101)
+	invariants
+	netacct-show --json >"$BATS_TEST_TMPDIR/show"
+	is "$(jq '.no_row.tx_bytes' "$BATS_TEST_TMPDIR/show")" 0
+	for key in tx_bytes rx_bytes tx_calls rx_calls; do
+		is "$(jq "[.processes[] | select(.comm == \"swarm\").$key] | add" "$BATS_TEST_TMPDIR/show")" \
+			"$(jq -s "map(.$key) | add" <<<"$truth")"
+	done
+	jq -e '[.processes[] | select(.merged == null)] | length <= 1000' "$BATS_TEST_TMPDIR/show"
+	# Each of them and the receiver: the parent only made them.
+	is "$(jq '[.processes[] | select(.comm == "swarm") | .merged // 1] | add' "$BATS_TEST_TMPDIR/show")" 20001
+	netacct-reset
+	traffic udp --comm swarm --swarm 3000 --bytes 101 --chunk 101 >/dev/null
+	invariants
+	is "$(rows swarm tx_bytes)" 303000
+}
+
+@test "names without end: what finds no room even folded is in no_row" {
+	netacct-load --max-processes 64
+	for ((round = 0; round < 300; round++)); do
+		traffic udp --comm "n$round" --bytes 101 --chunk 101 >/dev/null
+	done
+	invariants
+	netacct-show --json >"$BATS_TEST_TMPDIR/show"
+	is "$(jq '[.processes[] | select(.comm | test("^n[0-9]+$")).tx_bytes] | add' "$BATS_TEST_TMPDIR/show")" 30300
+}
+
+@test "200,000 short connections in 1,000 rows: no byte is lost" {
+	netacct-load --max-flows 1000
+	truth=$(traffic tcp --connections 200000 --bytes 101 --chunk 101)
+	exact "$truth"
+	invariants
+	jq -e '.flows | length <= 1000' "$BATS_TEST_TMPDIR/flows"
+	truth=$(traffic tcp)
+	exact "$truth"
+	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
+	# The dead go first, so a new connection has its row.
+	is "$(row "$pid" .other_flows.tx_bytes)" 0
+}
+
+@test "more live connections than rows" {
+	netacct-load --max-flows 16
+	for ((round = 0; round < 40; round++)); do
+		busy_start "live$round" udp --chunk 101
+	done
+	invariants || true
+	for ((round = 0; round < 40; round++)); do
+		truth=$(busy_stop "live$round")
+		exact "$truth"
+	done
+	invariants
+}
+
+@test "a connection older than the load, in another network namespace, is exact from then on" {
+	namespaces_add "$NS"
+	for protocol in tcp mptcp udp; do
+		for rx in recv splice; do
+			hold_open "$NS-a" -- "$protocol" --bytes 5000011 --chunk 50000 --rx "$rx"
+			hold_move
+			netacct-load
+			hold_move
+			exact "$TRUTH"
+			netacct-unload
+			exec {HOLD[1]}>&-
+			wait "$HOLD_PID"
+		done
+	done
+}
+
+@test "100 loads beside busy old connections never add their history" {
+	busy_start one tcp --chunk 60000
+	busy_start two tcp --chunk 1009 --rx splice --family 6
+	for ((round = 0; round < 100; round++)); do
+		before=$(received)
+		# Without flows the load is quicker; the base lines are the same.
+		netacct-load --no-flows
+		rows=$(netacct-show --json | jq -r '.processes[] | select(.comm == "traffic") | "\(.pid) \(.rx_bytes)"')
+		netacct-unload
+		after=$(received)
+		# Until the load, what had come may not have been read yet.
+		awk -v room=$((32 << 20)) '
+			FILENAME == ARGV[1] { before[$1] = $2; next }
+			FILENAME == ARGV[2] { after[$1] = $2; next }
+			$2 > after[$1] - before[$1] + room {
+				print "pid " $1 ": " $2 " counted, " after[$1] - before[$1] " came"
+				bad = 1
+			}
+			END { exit bad }' <(echo "$before") <(echo "$after") <(echo "$rows")
+	done
+	[ "$(echo "$before" | awk '{ print ($2 > 2 * 32 * 1048576) }' | sort -u | tail -n 1)" = 1 ]
+	busy_stop one >/dev/null
+	busy_stop two >/dev/null
+}
+
+# "PID BYTES" for each TCP connection of traffic: what came since it opened.
+received() {
+	ss -Htinp | awk '/users:/ { match($0, /pid=[0-9]+/); pid = substr($0, RSTART + 4, RLENGTH - 4)
+				    traffic = /"traffic"/ }
+		traffic && match($0, /bytes_received:[0-9]+/) {
+			print pid, substr($0, RSTART + 15, RLENGTH - 15) }'
+}

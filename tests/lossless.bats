@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Resets while bytes move: the sum over all generations is what moved.
+load helpers
+
+# Two senders and two receivers, which keep both processors busy.
+start() {
+	netacct-load
+	busy_start one tcp --chunk 20011
+	busy_start two udp --chunk 1009
+}
+
+# Stops them and compares with all that the files in $1 and a last reading hold.
+# A generation may be there twice, and a line unfinished, after a kill.
+compare() {
+	local truth
+
+	truth=$(busy_stop one; busy_stop two)
+	jq -e '.tx_bytes + .rx_bytes > 10000000' <<<"$truth"
+	netacct-reset --json >"$1/last"
+	cat "$1"/* | jq -cnR '[inputs | fromjson?] | unique_by([.boot_id, .loaded_at, .generation])[]' \
+		>"$1/generations"
+	wrong=$(jq -rn --argjson truth "$(jq -s . <<<"$truth")" -f "$BATS_TEST_DIRNAME/generations.jq" \
+		"$1/generations")
+	is "$wrong" ""
+	# Numbered without a gap.
+	is "$(jq .generation "$1/generations" | sort -n | awk '$1 != NR - 1')" ""
+	GENERATIONS=$(wc -l <"$1/generations")
+}
+
+# resets N FILE: so many, one line each.
+resets() {
+	local n
+
+	for ((n = 0; n < $1; n++)); do
+		netacct-reset --json >>"$2" || return
+	done
+}
+
+@test "1,000 resets from two shells, while both processors send and receive: nothing is lost" {
+	out=$BATS_TEST_TMPDIR/out
+	mkdir "$out"
+	start
+	resets 500 "$out/first" 3>&- &
+	first=$!
+	resets 500 "$out/second"
+	wait "$first"
+	compare "$out"
+	is "$GENERATIONS" 1001
+}
+
+@test "resets killed at random moments change nothing" {
+	out=$BATS_TEST_TMPDIR/out
+	mkdir "$out"
+	start
+	for ((round = 0; round < 150; round++)); do
+		netacct-reset --json >"$out/$round" 3>&- &
+		sleep "0.$(printf %03d $((RANDOM % 60)))"
+		kill -KILL $! 2>/dev/null || true
+		wait $! || true
+	done
+	compare "$out"
+	[ "$GENERATIONS" -gt 10 ]
+}
+
+@test "resets killed before each of their system calls change nothing" {
+	out=$BATS_TEST_TMPDIR/out
+	mkdir "$out"
+	start
+	for call in bpf write pwrite64 rename renameat2 unlink unlinkat rmdir mkdir mkdirat symlink \
+		symlinkat flock fsync close munmap; do
+		calls=$(strace -f -qq -e "trace=$call" -o /dev/stdout -- \
+			sh -c "exec netacct-reset --json >$out/$call" | grep -c "$call(" || true)
+		for ((n = 1; n <= calls; n += calls / 6 + 1)); do
+			strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" \
+				-- sh -c "exec netacct-reset --json >$out/$call.$n" || true
+		done
+	done
+	compare "$out"
+}
