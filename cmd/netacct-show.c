@@ -148,7 +148,7 @@ static enum grouping parse_by(const char *name)
 static void set_rows(struct view *view, const char *text)
 {
 	view->rows = ALL_ROWS;
-	if (strcmp(text, "all"))
+	if (strcmp(text, "all") != 0)
 		view->rows = cli_number("--rows", text, 0, UINT32_MAX);
 	view->sorted = true;
 }

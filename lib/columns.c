@@ -109,6 +109,14 @@ static void text(struct value *v, const char *s)
 	v->text = s;
 }
 
+/* Which the kernel may have cut off without a NUL. */
+static void comm(struct value *v, const char *s)
+{
+	if (s)
+		memcpy(v->buf, s, COMM_LEN);
+	text(v, s ? v->buf : NULL);
+}
+
 /* Of the boot clock. The offset of the loading makes it the same in every reading. */
 static void boot_time(const struct report *r, struct value *v, bool known, __u64 ns)
 {
@@ -123,12 +131,26 @@ static void address(struct value *v, const struct flow *f, bool known, const __u
 static void get_exit(const struct report *r, const struct row *row, enum column_id id,
 		     struct value *v)
 {
-	__u64 at = row->process ? row->process->p.exited_ns : row->finished->f.exited_ns;
+	__u64 at = 0;
 
+	if (row->process)
+		at = row->process->p.exited_ns;
+	else if (row->finished)
+		at = row->finished->f.exited_ns;
 	if (id == COLUMN_EXITED)
 		number(v, true, !row->process || at);
 	else
 		boot_time(r, v, at, at);
+}
+
+/* Of a socket, or of a process. */
+static __u32 netns(const struct report *r, const struct row *row)
+{
+	if (r->view->by == BY_FLOW)
+		return row->flow.netns;
+	if (row->process)
+		return row->process->p.netns;
+	return row->finished ? row->finished->key.netns : 0;
 }
 
 static void get_counters(const struct report *r, const struct row *row, enum column_id id,
@@ -176,7 +198,7 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	const struct finished_key *f = row->finished ? &row->finished->key : NULL;
 	__u64 cgroup = p ? p->cgroup_id : f ? f->cgroup_id : 0;
 
-	v->known = false;
+	*v = (struct value){};
 	switch (column->id) {
 	case COLUMN_PID:
 		return number(v, key, key ? key->pid : 0);
@@ -185,7 +207,7 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_START_NS:
 		return number(v, key, key ? key->start_ns : 0);
 	case COLUMN_COMM:
-		return text(v, row->comm);
+		return comm(v, row->comm);
 	case COLUMN_UID:
 		return number(v, true, row->uid);
 	case COLUMN_USER:
@@ -195,10 +217,7 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_CGROUP:
 		return text(v, cgroup ? names_cgroup(r->names, cgroup) : NULL);
 	case COLUMN_NETNS:
-		return number(v, true,
-			      r->view->by == BY_FLOW ? row->flow.netns
-			      : p		     ? p->netns
-						     : f->netns);
+		return number(v, true, netns(r, row));
 	case COLUMN_PROTOCOL:
 		return text(v, text_protocol(row->protocol));
 	case COLUMN_NS_PID:
@@ -206,7 +225,7 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_PPID:
 		return number(v, p, p ? p->ppid : 0);
 	case COLUMN_PARENT_COMM:
-		return text(v, p ? p->parent_comm : NULL);
+		return comm(v, p ? p->parent_comm : NULL);
 	case COLUMN_EXITED:
 	case COLUMN_EXITED_AT:
 		return get_exit(r, row, column->id, v);
@@ -231,8 +250,9 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_RX_RATE:
 		return number(v, r->change, column_rate(r, row->moved.rx_bytes));
 	case COLUMN_BY_PROTOCOL:
-		v->known = !r->view->filter.no_loopback;
+		v->known = row->traffic && !r->view->filter.no_loopback;
 		v->traffic = row->traffic;
+		v->counters = row->counters;
 		return;
 	case COLUMN_OTHER_FLOWS:
 	case COLUMN_LOOPBACK:
@@ -244,10 +264,8 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 
 static __u64 weight(const struct value *v, enum column_kind kind)
 {
-	if (kind == COLUMN_COUNTERS)
+	if (kind == COLUMN_COUNTERS || kind == COLUMN_PROTOCOLS)
 		return v->counters.tx_bytes + v->counters.rx_bytes;
-	if (kind == COLUMN_PROTOCOLS)
-		return v->traffic->total.tx_bytes + v->traffic->total.rx_bytes;
 	return v->number;
 }
 
@@ -262,9 +280,7 @@ int column_compare(struct report *r, const struct column *column, const struct r
 	if (!x.known || !y.known)
 		return y.known - x.known;
 	if (column->kind == COLUMN_TEXT)
-		return column->id == COLUMN_COMM || column->id == COLUMN_PARENT_COMM
-			       ? strncmp(x.text, y.text, COMM_LEN)
-			       : strcmp(x.text, y.text);
+		return strcmp(x.text ?: "", y.text ?: "");
 	m = weight(&x, column->kind);
 	n = weight(&y, column->kind);
 	return column->kind < COLUMN_COUNT ? (m > n) - (m < n) : (m < n) - (m > n);

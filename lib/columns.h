@@ -22,7 +22,7 @@ enum column_kind {
 	COLUMN_BYTES,
 	COLUMN_TIME,	  /* since the epoch */
 	COLUMN_COUNTERS,  /* value.counters */
-	COLUMN_PROTOCOLS, /* value.traffic */
+	COLUMN_PROTOCOLS, /* value.traffic, and its sum in value.counters */
 };
 
 /* In the order of the keys in JSON. */
@@ -76,7 +76,7 @@ struct column {
 struct value {
 	bool known;
 	__u64 number;
-	const char *text; /* of at most COMM_LEN bytes, or NUL-terminated */
+	const char *text; /* may point to buf */
 	struct counters counters;
 	const struct traffic *traffic;
 	char buf[TEXT_ADDRESS_LEN];

@@ -28,18 +28,13 @@ static bool set(json_t *json, const char *key, json_t *value)
 	return json_object_set_new(json, key, value) == 0;
 }
 
-static json_t *text(const char *s, size_t length)
+static json_t *string(const char *s)
 {
-	char *clean = s ? text_utf8(s, length) : NULL;
+	char *clean = s ? text_utf8(s) : NULL;
 	json_t *json = clean ? json_string(clean) : s ? NULL : json_null();
 
 	free(clean);
 	return json;
-}
-
-static json_t *string(const char *s)
-{
-	return text(s, s ? strlen(s) : 0);
 }
 
 static json_t *time_or_null(__u64 epoch_ns)
@@ -81,9 +76,7 @@ static json_t *from_value(const struct column *column, const struct value *v)
 		return json_null();
 	switch (column->kind) {
 	case COLUMN_TEXT:
-		return column->id == COLUMN_COMM || column->id == COLUMN_PARENT_COMM
-			       ? text(v->text, COMM_LEN)
-			       : string(v->text);
+		return string(v->text);
 	case COLUMN_BOOL:
 		return json_boolean(v->number);
 	case COLUMN_TIME:

@@ -128,7 +128,7 @@ static void walk_mounted(struct names *n)
 		return;
 	do
 		mount = getmntent(mounts);
-	while (mount && strcmp(mount->mnt_type, "cgroup2"));
+	while (mount && strcmp(mount->mnt_type, "cgroup2") != 0);
 	if (mount && stat(mount->mnt_dir, &root) == 0) {
 		remember(&n->cgroups, root.st_ino, strdup("/"));
 		walk(n, mount->mnt_dir, "");

@@ -153,7 +153,7 @@ void output_abort(struct output *o)
 
 	if (o->file && o->file != stdout)
 		fclose(o->file);
-	if (o->named)
+	if (o->temporary && o->named)
 		unlinkat(o->folder, o->temporary, 0);
 	if (o->folder >= 0)
 		close(o->folder);

@@ -75,9 +75,7 @@ static char *format_text(const struct row *row, const struct column *column,
 	bool exited = row->process && row->process->p.exited_ns;
 
 	if (column->id == COLUMN_COMM)
-		return format("%.*s%s", COMM_LEN, value->text, exited ? " (exited)" : "");
-	if (column->id == COLUMN_PARENT_COMM)
-		return format("%.*s", COMM_LEN, value->text);
+		return format("%s%s", value->text, exited ? " (exited)" : "");
 	/* A sniffer's copies are no traffic: the rows without this one make the total. */
 	if (column->id == COLUMN_PROTOCOL && row->protocol == PROTOCOL_PACKET)
 		return format("%s (not in total)", value->text);
@@ -116,10 +114,9 @@ static char *format_cell(struct report *r, const struct row *row, const struct c
 /* Takes text over. */
 static int set_cell(struct libscols_line *line, size_t column, char *text)
 {
-	int error = text ? scols_line_refer_data(line, column, text) : -ENOMEM;
+	int error = text ? scols_line_set_data(line, column, text) : -ENOMEM;
 
-	if (error)
-		free(text);
+	free(text);
 	return error;
 }
 
@@ -149,8 +146,13 @@ static int add_sum(struct table *t, char *label, const struct counters *c,
 {
 	struct row sum = { .counters = *c, .moved = moved ? *moved : (struct counters){} };
 	struct libscols_line *line = scols_table_new_line(t->cells, NULL);
-	int error = line ? set_cell(line, t->label, label) : -ENOMEM;
+	int error;
 
+	if (!line) {
+		free(label);
+		return -ENOMEM;
+	}
+	error = set_cell(line, t->label, label);
 	for (size_t i = 0; !error && i < t->view.n_columns; i++) {
 		const struct column *column = t->view.columns[i];
 
@@ -229,7 +231,7 @@ static int make_columns(struct table *t)
 			    (column->id == COLUMN_CGROUP ? SCOLS_FL_TRUNC : 0);
 		char name[32] = "";
 
-		for (size_t c = 0; column->name[c] && c < sizeof(name) - 1; c++)
+		for (size_t c = 0; c < sizeof(name) - 1 && column->name[c]; c++)
 			name[c] = toupper((unsigned char)column->name[c]);
 		if (!scols_table_new_column(t->cells, name, 0, flags))
 			error = -ENOMEM;
@@ -277,7 +279,7 @@ static void print_opening(FILE *out, const struct report *r)
 	char time[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
 
 	fputs(r->change ? "\n" : "", out);
-	if (r->summary && r->change->before)
+	if (r->summary && r->change && r->change->before)
 		since = r->change->before->taken_at_ns;
 	fprintf(out, "since %s (%s), hooks %s", text_time(time, since),
 		text_age(age, reading->taken_at_ns > since ? reading->taken_at_ns - since : 0),

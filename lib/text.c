@@ -93,12 +93,12 @@ static size_t utf8_length(const unsigned char *s, size_t len)
 	return n;
 }
 
-char *text_utf8(const char *s, size_t len)
+char *text_utf8(const char *s)
 {
 	static const char unknown[] = "\xef\xbf\xbd";
+	size_t len = strlen(s);
 	char *out, *to;
 
-	len = strnlen(s, len);
 	out = to = malloc(len * (sizeof(unknown) - 1) + 1);
 	if (!out)
 		return NULL;

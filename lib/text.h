@@ -3,8 +3,6 @@
 #ifndef NETACCT_TEXT_H
 #define NETACCT_TEXT_H
 
-#include <stddef.h>
-
 #include "abi.h"
 
 #define TEXT_TIME_LEN	 32
@@ -23,8 +21,8 @@ char *text_size(char buf[TEXT_SIZE_LEN], __u64 bytes);
 /* An address of struct flow. Returns buf. */
 char *text_address(char buf[TEXT_ADDRESS_LEN], const __u8 address[16], __u16 family);
 
-/* A copy of at most len bytes with U+FFFD for what is no UTF-8; the caller frees it. */
-char *text_utf8(const char *s, size_t len);
+/* A copy with U+FFFD for each byte that is no UTF-8; the caller frees it. */
+char *text_utf8(const char *s);
 
 const char *text_protocol(unsigned int protocol); /* enum protocol */
 const char *text_family(__u16 family);
