@@ -111,11 +111,11 @@ struct process_key {
 _Static_assert(sizeof(struct process_key) == 16, "struct process_key is ABI");
 
 struct process {
-	char comm[COMM_LEN]; /* of the group leader; follows exec and rename */
+	char comm[COMM_LEN];	    /* of the group leader; follows exec and rename */
 	char parent_comm[COMM_LEN]; /* at the first traffic, as is ppid */
-	__u64 cgroup_id; /* at the first traffic, renewed at exec and move */
-	__u32 uid;	 /* at the first traffic, renewed at exec */
-	__u32 netns;	 /* inode of the network namespace, at the first traffic */
+	__u64 cgroup_id;	    /* at the first traffic, renewed at exec and move */
+	__u32 uid;		    /* at the first traffic, renewed at exec */
+	__u32 netns;		    /* inode of the network namespace, at the first traffic */
 	__u32 ppid;
 	__u32 ns_pid; /* pid inside its innermost pid namespace */
 	__u64 first_seen_ns;
@@ -224,7 +224,7 @@ struct state {
 	__u64 now_ns; /* the clock, as it was at the tick below */
 	__u64 now_jiffies;
 	__u64 zero2[6];
-	__u64 flows; /* the number drawn last */
+	__u64 flows;   /* the number drawn last */
 	__u64 folding; /* 1: one CPU is giving away rows */
 	__u64 folds_begun;
 	__u64 folds_done;
@@ -253,7 +253,7 @@ struct meta {
 	__u32 hooks; /* enum hook_set */
 	char version[32];
 	char boot_id[40];
-	__u64 loaded_at_ns; /* since the epoch */
+	__u64 loaded_at_ns;    /* since the epoch */
 	__u64 clock_offset_ns; /* the epoch's clock less the boot clock, at loading */
 	__u32 max_processes;
 	__u32 max_flows;

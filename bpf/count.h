@@ -101,8 +101,7 @@ static __always_inline void process_key(struct process_key *key, struct task_str
 static __always_inline bool fold_lock(struct state *st)
 {
 	for (int i = 0; i < 256; i++)
-		if (!READ_ONCE(st->folding) &&
-		    __sync_val_compare_and_swap(&st->folding, 0, 1) == 0)
+		if (!READ_ONCE(st->folding) && __sync_val_compare_and_swap(&st->folding, 0, 1) == 0)
 			return true;
 	return false;
 }
@@ -393,11 +392,9 @@ static __always_inline void set_remote(struct flow *f, struct sock *sk, const st
 	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
 	f->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
 	f->family = sk->__sk_common.skc_family;
-	if (f->family == AF_INET6 &&
-	    (is_v4(e->remote) || (is_any(e->remote) && is_v4(e->local))))
+	if (f->family == AF_INET6 && (is_v4(e->remote) || (is_any(e->remote) && is_v4(e->local))))
 		f->family = AF_INET;
-	f->flags = (is_any(e->remote) ? 0 : FLOW_CONNECTED) |
-		   (is_loopback(e) ? FLOW_LOOPBACK : 0);
+	f->flags = (is_any(e->remote) ? 0 : FLOW_CONNECTED) | (is_loopback(e) ? FLOW_LOOPBACK : 0);
 }
 
 /* The first event of a process on a connection, in this generation. */
@@ -448,8 +445,7 @@ static __always_inline __u64 next_flow(struct state *st)
 }
 
 /* Its addresses are those of the newest event; a new remote end is a new flow. */
-static __always_inline bool same_remote(const struct flow *f, struct sock *sk,
-					const struct ends *e)
+static __always_inline bool same_remote(const struct flow *f, struct sock *sk, const struct ends *e)
 {
 	return f->remote_port == bpf_ntohs(sk->__sk_common.skc_dport) &&
 	       same_address((const __u32 *)f->remote_address, e->remote);
@@ -491,9 +487,9 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
  * Adds up what one event moved. s is NULL where the socket has no state; its
  * bytes are other flows then. The key says whose they are.
  */
-static __always_inline void count(struct state *st, const struct process_key *key,
-				  struct sock *sk, struct socket_state *s, int protocol, bool tx,
-				  __u64 bytes, __u64 calls)
+static __always_inline void count(struct state *st, const struct process_key *key, struct sock *sk,
+				  struct socket_state *s, int protocol, bool tx, __u64 bytes,
+				  __u64 calls)
 {
 	__u64 generation = READ_ONCE(st->generation);
 	__u32 slot = generation & 1;

@@ -45,12 +45,12 @@ struct {
  * the lowest bit of a generation's number picks a map from. A reset makes the
  * next map, like the one it finds.
  */
-#define SWITCHED(name)                                                   \
-	struct {                                                         \
-		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);                \
-		__uint(max_entries, 2);                                  \
-		__type(key, __u32);                                      \
-		__array(values, struct name##_map);                      \
+#define SWITCHED(name)                                    \
+	struct {                                          \
+		__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS); \
+		__uint(max_entries, 2);                   \
+		__type(key, __u32);                       \
+		__array(values, struct name##_map);       \
 	} name SEC(".maps") = { .values = { &name##_0 } }
 
 struct processes_map {

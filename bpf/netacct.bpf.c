@@ -27,20 +27,20 @@
  * can store another program in: links cannot be updated, and two attached
  * programs would count twice or not at all for a moment.
  */
-#define HOOK(name, section)                                                           \
-	int name(unsigned long long *ctx);                                            \
-	struct {                                                                      \
-		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                                \
-		__uint(max_entries, 1);                                               \
-		__uint(key_size, sizeof(__u32));                                      \
-		__array(values, int(void *));                                         \
-	} name##_slot SEC(".maps") = { .values = { (void *)&name } };                 \
-	SEC(section)                                                                  \
-	int name##_hook(unsigned long long *ctx)                                      \
-	{                                                                             \
-		bpf_tail_call(ctx, &name##_slot, 0);                                  \
-		return 0;                                                             \
-	}                                                                             \
+#define HOOK(name, section)                                           \
+	int name(unsigned long long *ctx);                            \
+	struct {                                                      \
+		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                \
+		__uint(max_entries, 1);                               \
+		__uint(key_size, sizeof(__u32));                      \
+		__array(values, int(void *));                         \
+	} name##_slot SEC(".maps") = { .values = { (void *)&name } }; \
+	SEC(section)                                                  \
+	int name##_hook(unsigned long long *ctx)                      \
+	{                                                             \
+		bpf_tail_call(ctx, &name##_slot, 0);                  \
+		return 0;                                             \
+	}                                                             \
 	SEC(section)
 
 /* The protocol whose column it is counted in, or -1: not counted. */
@@ -110,9 +110,8 @@ static __always_inline struct socket_state *socket_state(struct state *st, struc
 	return bpf_sk_storage_get(&sockets, sk, &new, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-static __always_inline void count_current(struct state *st, struct sock *sk,
-					  struct socket_state *s, int protocol, bool tx,
-					  __u64 bytes, __u64 calls)
+static __always_inline void count_current(struct state *st, struct sock *sk, struct socket_state *s,
+					  int protocol, bool tx, __u64 bytes, __u64 calls)
 {
 	struct process_key key;
 
@@ -169,8 +168,7 @@ static __always_inline __u32 copied_seq(struct sock *sk, struct tcp_sock *tp)
 {
 	__u32 copied = tp->copied_seq;
 
-	if (sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE)) &&
-	    copied == tp->rcv_nxt)
+	if (sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE)) && copied == tp->rcv_nxt)
 		copied--;
 	return copied;
 }
@@ -190,8 +188,7 @@ static __always_inline bool skipped_urgent(struct sock *sk, struct tcp_sock *tp,
 	return !sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_URGINLINE));
 }
 
-static __always_inline void new_state(struct state *st, struct socket_state *s,
-				      struct tcp_sock *tp)
+static __always_inline void new_state(struct state *st, struct socket_state *s, struct tcp_sock *tp)
 {
 	__builtin_memset(s, 0, sizeof(*s));
 	s->flow = next_flow(st);
@@ -287,8 +284,8 @@ int BPF_PROG(destroyed, struct sock *sk)
 }
 
 /* The row of a process in the newest generation, if it has one. */
-static __always_inline struct process *process_of(struct task_struct *task,
-						  struct process_key *key, __u32 *slot)
+static __always_inline struct process *process_of(struct task_struct *task, struct process_key *key,
+						  __u32 *slot)
 {
 	struct state *st = get_state();
 

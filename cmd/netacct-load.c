@@ -21,8 +21,7 @@ static const char usage[] =
 	"      --group NAME       let this group read the account\n"
 	"      --group-traverse   and let it pass through /sys/fs/bpf (chmod o+x)\n"
 	"      --hooks SET        auto (default) or tp_btf\n"
-	"      --force            outside the initial pid namespace too\n"
-	CLI_USAGE;
+	"      --force            outside the initial pid namespace too\n" CLI_USAGE;
 
 enum { MAX_PROCESSES = CLI_OWN, MAX_FLOWS, NO_FLOWS, GROUP, GROUP_TRAVERSE, HOOKS, FORCE };
 
@@ -143,7 +142,8 @@ int main(int argc, char **argv)
 	if (err == -ENOTSUP)
 		cli_fail(0, "%s", what);
 	if (err == -EPERM || err == -EACCES)
-		cli_fail(err, "%s: it needs root (CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN)",
+		cli_fail(err,
+			 "%s: it needs root (CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN)",
 			 what);
 	if (err < 0)
 		cli_fail(err, "%s", what);

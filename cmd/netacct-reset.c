@@ -16,8 +16,7 @@ static const char usage[] =
 	"old reading or in the new one, never in both or in none.\n"
 	"\n"
 	"  -j, --json         print what was counted since the reset before\n"
-	"      --to FILE      the same, to a file\n"
-	CLI_USAGE;
+	"      --to FILE      the same, to a file\n" CLI_USAGE;
 
 enum { TO = CLI_OWN };
 

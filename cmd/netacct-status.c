@@ -17,8 +17,7 @@ static const char usage[] =
 	"Tell whether the traffic is counted, since when, with which hooks, and how full\n"
 	"the tables are. Exit status 3: not loaded.\n"
 	"\n"
-	"  -j, --json         print JSON\n"
-	CLI_USAGE;
+	"  -j, --json         print JSON\n" CLI_USAGE;
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, 'j' },
@@ -89,9 +88,9 @@ static json_t *hooks_json(const struct status *s)
 	for (size_t i = 0; i < s->n_hooks; i++) {
 		const struct status_hook *h = &s->hooks[i];
 
-		json_array_append_new(all, json_pack("{ss sI sI sI}", "name", h->name, "missed_events",
-						     (json_int_t)h->stats.missed, "runs",
-						     (json_int_t)h->stats.runs, "run_ns",
+		json_array_append_new(all, json_pack("{ss sI sI sI}", "name", h->name,
+						     "missed_events", (json_int_t)h->stats.missed,
+						     "runs", (json_int_t)h->stats.runs, "run_ns",
 						     (json_int_t)h->stats.run_ns));
 	}
 	return all;
@@ -104,9 +103,9 @@ static void print_json(const struct status *s)
 	double cost = status_cost(s);
 	json_t *doc;
 
-	doc = json_pack("{si ss ss ss ss so ss sI ss sb sb so so so so sI so so so}", "schema", NETACCT_SCHEMA,
-			"version", s->meta.version, "boot_id", s->meta.boot_id, "loaded_at",
-			text_time(loaded, s->meta.loaded_at_ns), "hooks",
+	doc = json_pack("{si ss ss ss ss so ss sI ss sb sb so so so so sI so so so}", "schema",
+			NETACCT_SCHEMA, "version", s->meta.version, "boot_id", s->meta.boot_id,
+			"loaded_at", text_time(loaded, s->meta.loaded_at_ns), "hooks",
 			text_hooks(s->meta.hooks), "filters", json_object(), "other_hooks", others,
 			"generation", (json_int_t)s->generation.number, "reset_at",
 			text_time(began, s->generation.began_at_ns), "counting", s->counting,

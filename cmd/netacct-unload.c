@@ -17,8 +17,7 @@ static const char usage[] =
 	"that was killed has left.\n"
 	"\n"
 	"  -j, --json         print a last reading\n"
-	"      --to FILE      the same, to a file\n"
-	CLI_USAGE;
+	"      --to FILE      the same, to a file\n" CLI_USAGE;
 
 enum { TO = CLI_OWN };
 

@@ -12,7 +12,10 @@
 #include "account.h"
 #include "pins.h"
 
-#define ONE_ARRAY(n, type) { n, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(type) }
+#define ONE_ARRAY(n, type)                                         \
+	{                                                          \
+		n, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(type) \
+	}
 
 static const struct pin_shape meta_shape = ONE_ARRAY(PIN_META, struct meta);
 static const struct pin_shape state_shape = ONE_ARRAY(PIN_STATE, struct state);
@@ -81,8 +84,11 @@ int account_open(struct account *a, const char *pin_dir, bool writable)
 	 * one after opening as before, all that was opened belongs together.
 	 */
 	do {
-		*a = (struct account){ .pin_dir = pin_dir, .writable = writable, .state_fd = -1,
-				       .cgroups = -1, .folded = -1 };
+		*a = (struct account){ .pin_dir = pin_dir,
+				       .writable = writable,
+				       .state_fd = -1,
+				       .cgroups = -1,
+				       .folded = -1 };
 		if (stat(pin_dir, &before) < 0)
 			return fail(-errno);
 		err = open_all(a);
@@ -143,7 +149,8 @@ int account_turn(const struct account *a, int seconds)
 }
 
 int account_hooks(const struct account *a,
-		  int (*each)(void *arg, const char *name, const struct hook_stats *stats), void *arg)
+		  int (*each)(void *arg, const char *name, const struct hook_stats *stats),
+		  void *arg)
 {
 	LIBBPF_OPTS(bpf_obj_get_opts, opts, .file_flags = BPF_F_RDONLY);
 	char folder[PATH_MAX], path[PATH_MAX];
@@ -174,7 +181,8 @@ int account_hooks(const struct account *a,
 			close(fd);
 		if (err < 0)
 			break;
-		stats = (struct hook_stats){ .missed = info.recursion_misses, .runs = info.run_cnt,
+		stats = (struct hook_stats){ .missed = info.recursion_misses,
+					     .runs = info.run_cnt,
 					     .run_ns = info.run_time_ns };
 		err = each(arg, entry->d_name, &stats);
 	}

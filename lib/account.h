@@ -51,7 +51,8 @@ struct hook_stats {
 
 /* Each hook by name; each() returns 0, or -errno to stop. */
 int account_hooks(const struct account *a,
-		  int (*each)(void *arg, const char *name, const struct hook_stats *stats), void *arg);
+		  int (*each)(void *arg, const char *name, const struct hook_stats *stats),
+		  void *arg);
 
 /* The missed events of all hooks. */
 int account_missed(const struct account *a, __u64 *missed);

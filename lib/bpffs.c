@@ -74,7 +74,7 @@ int bpffs_passable(const char *pin_dir, gid_t gid, char where[PATH_MAX])
 		if (stat(dir, &st) < 0)
 			return fail(-errno);
 		if (!(st.st_mode & (st.st_gid == gid ? S_IXGRP : S_IXOTH))) {
-			strcpy(where, dir);
+			snprintf(where, PATH_MAX, "%s", dir);
 			return 0;
 		}
 		if (strcmp(dir, "/") == 0 || strcmp(dir, ".") == 0)

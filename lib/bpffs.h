@@ -11,8 +11,8 @@
 
 /*
  * Sees to it that the folder that is to hold pin_dir is on a BPF file system;
- * mounts one at /sys/fs/bpf if need be, and then returns 1, else 0. -EXDEV: it is on another file system;
- * -EINVAL: a mount made here would end with this process's mount namespace.
+ * mounts one at /sys/fs/bpf if need be, and then returns 1, else 0. -EXDEV: it is on another file
+ * system; -EINVAL: a mount made here would end with this process's mount namespace.
  */
 int bpffs_prepare(const char *pin_dir);
 

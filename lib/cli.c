@@ -129,13 +129,15 @@ void cli_open(const struct cli *cli, struct account *a, bool writable)
 	case -ENOENT:
 		cli_not_loaded(cli);
 	case -EPROTO:
-		cli_fail(0, "%s is not an account that this version can read; see netacct-unload(8)",
+		cli_fail(0,
+			 "%s is not an account that this version can read; see netacct-unload(8)",
 			 cli->pin_dir);
 	case -EACCES:
 	case -EPERM:
-		cli_fail(err, writable ? "cannot change %s: it needs root" :
-					 "cannot read %s: it needs root, or membership of the group "
-					 "that netacct-load --group named (from Linux 6.0)",
+		cli_fail(err,
+			 writable ? "cannot change %s: it needs root"
+				  : "cannot read %s: it needs root, or membership of the group "
+				    "that netacct-load --group named (from Linux 6.0)",
 			 cli->pin_dir);
 	default:
 		cli_fail(err, "cannot open %s", cli->pin_dir);

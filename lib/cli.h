@@ -17,19 +17,20 @@
 
 /* The options that every command has; getopt values of those without a letter. */
 #define CLI_SHORT "hVv"
-#define CLI_LONG                                         \
-	{ "help", no_argument, NULL, 'h' },              \
-	{ "version", no_argument, NULL, 'V' },           \
-	{ "verbose", no_argument, NULL, 'v' },           \
-	{ "pin-dir", required_argument, NULL, CLI_PIN_DIR }
+#define CLI_LONG                                                                   \
+	{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' }, \
+		{ "verbose", no_argument, NULL, 'v' },                             \
+	{                                                                          \
+		"pin-dir", required_argument, NULL, CLI_PIN_DIR                    \
+	}
 enum { CLI_PIN_DIR = 0x1000, CLI_OWN };
 
 /* The same in a usage text; the command's own options come before. */
-#define CLI_USAGE                                                                  \
-	"      --pin-dir DIR  where the account is pinned, instead of\n"           \
-	"                     $NETACCT_PIN_DIR or /sys/fs/bpf/netacct\n"           \
-	"  -v, --verbose      say more, libbpf's own messages too\n"               \
-	"  -h, --help         show this help\n"                                    \
+#define CLI_USAGE                                                        \
+	"      --pin-dir DIR  where the account is pinned, instead of\n" \
+	"                     $NETACCT_PIN_DIR or /sys/fs/bpf/netacct\n" \
+	"  -v, --verbose      say more, libbpf's own messages too\n"     \
+	"  -h, --help         show this help\n"                          \
 	"  -V, --version      show the version\n"
 
 struct cli {

@@ -32,10 +32,9 @@ static const struct pin_shape shapes[] = {
 enum { PROCESSES, FLOWS, FINISHED, TOTALS };
 
 const char *const generation_readable[] = { PIN_GENERATION, PIN_PROCESSES, PIN_FLOWS,
-					PIN_FINISHED,	PIN_TOTALS,    NULL };
+					    PIN_FINISHED,   PIN_TOTALS,	   NULL };
 
-static int folder_of(char path[PATH_MAX], const struct account *a, __u64 number,
-		     const char *suffix)
+static int folder_of(char path[PATH_MAX], const struct account *a, __u64 number, const char *suffix)
 {
 	char name[32];
 
@@ -146,7 +145,8 @@ int generation_open_pending(struct tables *t, const struct account *a, __u64 new
 
 static int switch_fd(const struct account *a, const char *table)
 {
-	struct pin_shape shape = { table, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32), sizeof(__u32) };
+	struct pin_shape shape = { table, BPF_MAP_TYPE_ARRAY_OF_MAPS, sizeof(__u32),
+				   sizeof(__u32) };
 	char folder[PATH_MAX];
 	int err;
 

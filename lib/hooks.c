@@ -81,7 +81,7 @@ static int check_kernel(struct loader *l)
 		return failed(l, -ENOTSUP,
 			      "this kernel has no BTF (/sys/kernel/btf/vmlinux); "
 			      "it has to be built with CONFIG_DEBUG_INFO_BTF");
-	bpf_object__for_each_program(prog, l->skel->obj) {
+	bpf_object__for_each_program (prog, l->skel->obj) {
 		char type[128];
 
 		if (!is_entry(prog) || is_cgroup_hook(prog))
@@ -233,15 +233,14 @@ static int make_link(struct loader *l, const char *table)
 
 static int pin_maps(struct loader *l)
 {
-	static const char *const folders[] = { "0",	  PIN_SWITCHES, PIN_SLOTS,
-					       PIN_LINKS, PIN_PROGS };
+	static const char *const folders[] = { "0", PIN_SWITCHES, PIN_SLOTS, PIN_LINKS, PIN_PROGS };
 	static const char *const tables[] = { PIN_PROCESSES, PIN_FLOWS, PIN_FINISHED, PIN_TOTALS };
 	struct bpf_map *map;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(folders) / sizeof(*folders); i++)
 		err = make_folder(l, folders[i]);
-	bpf_object__for_each_map(map, l->skel->obj)
+	bpf_object__for_each_map (map, l->skel->obj)
 		if (!err)
 			err = pin_map(l, map);
 	if (!err && (err = generation_point(l->dir, 0)) < 0)
@@ -282,7 +281,7 @@ static int let_group_read(struct loader *l)
 		snprintf(name, sizeof(name), "0/%s", *table);
 		err = set_access(l, name, 0640);
 	}
-	bpf_object__for_each_program(prog, l->skel->obj) {
+	bpf_object__for_each_program (prog, l->skel->obj) {
 		if (err || !is_entry(prog))
 			continue;
 		snprintf(name, sizeof(name), PIN_PROGS "/%s", hook_name(prog));
@@ -389,7 +388,7 @@ static int start(struct loader *l)
 		l->state = NULL;
 		return failed(l, -errno, "cannot map the state");
 	}
-	bpf_object__for_each_program(prog, l->skel->obj)
+	bpf_object__for_each_program (prog, l->skel->obj)
 		if (!err && is_entry(prog))
 			err = attach(l, prog);
 	if (!err)
@@ -421,9 +420,10 @@ static int check_group(struct loader *l)
 	l->traverse = l->o->group_traverse;
 	if (l->traverse)
 		return 0;
-	return failed(l, -ENOTSUP,
-		      "the group could not get through %.128s; --group-traverse opens it (chmod o+x)",
-		      where);
+	return failed(
+		l, -ENOTSUP,
+		"the group could not get through %.128s; --group-traverse opens it (chmod o+x)",
+		where);
 }
 
 static int check_namespace(struct loader *l)
@@ -433,9 +433,10 @@ static int check_namespace(struct loader *l)
 	/* PROC_PID_INIT_INO, include/linux/proc_ns.h: the same on every kernel */
 	if (l->o->force || (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == 0xEFFFFFFCU))
 		return 0;
-	return failed(l, -ENOTSUP,
-		      "this is not the initial pid namespace: open connections of processes outside "
-		      "could not be found; --force loads all the same");
+	return failed(
+		l, -ENOTSUP,
+		"this is not the initial pid namespace: open connections of processes outside "
+		"could not be found; --force loads all the same");
 }
 
 static int sibling(char path[PATH_MAX], const char *pin_dir, const char *suffix)

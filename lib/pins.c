@@ -33,7 +33,7 @@ int path_join(char path[PATH_MAX], const char *dir, const char *name)
 
 static void nap(void)
 {
-	const struct timespec t = { .tv_nsec = 5 * 1000 * 1000 };
+	const struct timespec t = { .tv_nsec = 5000000 };
 
 	nanosleep(&t, NULL);
 }
@@ -116,9 +116,10 @@ static void note_object(const char *path)
 		if (more) {
 			objects = more;
 			objects[n_objects].id = info.id;
-			objects[n_objects++].open = strstr(path, "/" PIN_LINKS "/")   ? bpf_link_get_fd_by_id :
-						    strstr(path, "/" PIN_PROGS "/") ? bpf_prog_get_fd_by_id :
-										      bpf_map_get_fd_by_id;
+			objects[n_objects++].open =
+				strstr(path, "/" PIN_LINKS "/")	  ? bpf_link_get_fd_by_id
+				: strstr(path, "/" PIN_PROGS "/") ? bpf_prog_get_fd_by_id
+								  : bpf_map_get_fd_by_id;
 		}
 	}
 	close(fd);

@@ -15,7 +15,7 @@
 
 static void nap(void)
 {
-	const struct timespec t = { .tv_nsec = 1000 * 1000 };
+	const struct timespec t = { .tv_nsec = 1000000 };
 
 	nanosleep(&t, NULL);
 }
@@ -118,8 +118,8 @@ static void merge_process(struct process *to, const struct process *from)
 {
 	struct process newer = to->last_seen_ns >= from->last_seen_ns ? *to : *from;
 
-	newer.first_seen_ns = to->first_seen_ns < from->first_seen_ns ? to->first_seen_ns :
-									from->first_seen_ns;
+	newer.first_seen_ns =
+		to->first_seen_ns < from->first_seen_ns ? to->first_seen_ns : from->first_seen_ns;
 	newer.exited_ns = to->exited_ns ? to->exited_ns : from->exited_ns;
 	newer.traffic = to->traffic;
 	newer.other_flows = to->other_flows;
@@ -168,7 +168,7 @@ static void sort_rows(struct reading *r)
 /* finished as it is between two folds; they are rare, and quick. */
 static int read_finished_between(struct reading *r, int fd, __u64 *folds)
 {
-	struct state before, after;
+	struct state before = {}, after = {};
 	int err;
 
 	for (int i = 0; i < TRIES; i++) {
@@ -211,7 +211,7 @@ static void drop_folded(struct reading *r, struct process_key key)
 static int read_newest(struct reading *r, const struct tables *t)
 {
 	struct process_key key;
-	struct state before;
+	struct state before = {};
 	__u64 begun, end;
 	int err;
 
@@ -254,7 +254,7 @@ static int read_retired(struct reading *r, const struct tables *t)
 
 static int read_tables(struct reading *r)
 {
-	struct state now;
+	struct state now = {};
 	int err;
 
 	err = account_state(r->account, &now);
@@ -287,7 +287,7 @@ static void name_generation(struct reading *r)
 
 static int try_to_take(struct reading *r, const struct account *a)
 {
-	struct state now;
+	struct state now = {};
 	int err;
 
 	err = begin(r, a);

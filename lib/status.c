@@ -29,7 +29,7 @@ static int by_name(const void *a, const void *b)
 
 static int try_to_take(struct status *s, const struct account *a)
 {
-	struct state state;
+	struct state state = {};
 	struct tables t;
 	int err;
 
