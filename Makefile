@@ -113,7 +113,7 @@ root:
 run-demo: all
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/demo
 
-run-check: all $(build)/tests/traffic
+run-check: all $(build)/tests/traffic $(build)/tests/objects
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked $(BATS) tests
 
 lint:

@@ -146,11 +146,7 @@ busy_stop() {
 
 # The ids of all programs, maps and links of the kernel.
 bpf_objects() {
-	local kind
-
-	for kind in prog map link; do
-		bpftool -j "$kind" show | jq -r --arg kind "$kind" '.[] | "\($kind) \(.id)"'
-	done | sort
+	objects | sort
 }
 
 # nothing_since OBJECTS: no pin is left, and no object that was not there then.
