@@ -123,23 +123,35 @@ hold_move() {
 
 	echo >&"${HOLD[1]}"
 	read -r -t 20 -u "${HOLD[0]}" receiver && read -r -t 20 -u "${HOLD[0]}" sender || return
+	# shellcheck disable=SC2034 # the tests read it
 	TRUTH=$receiver$'\n'$sender
+}
+
+# Ends it, and with it the connection.
+hold_close() {
+	local stdin=${HOLD[1]} pid=$HOLD_PID
+
+	exec {stdin}>&-
+	wait "$pid"
 }
 
 # busy_start NAME ARGUMENTS: traffic that goes on until busy_stop NAME.
 busy_start() {
-	local fifo=$BATS_TEST_TMPDIR/$1.stdin
+	local fifo=$BATS_TEST_TMPDIR/$1.stdin stdin
 
 	mkfifo "$fifo"
 	traffic "${@:2}" --busy <"$fifo" >"$BATS_TEST_TMPDIR/$1.truth" 3>&- &
-	exec {BUSY[$1]}>"$fifo"
 	BUSY_PID[$1]=$!
+	exec {stdin}>"$fifo"
+	BUSY[$1]=$stdin
 }
 declare -gA BUSY BUSY_PID
 
 # Prints the truth.
 busy_stop() {
-	exec {BUSY[$1]}>&-
+	local stdin=${BUSY[$1]}
+
+	exec {stdin}>&-
 	wait "${BUSY_PID[$1]}"
 	cat "$BATS_TEST_TMPDIR/$1.truth"
 }

@@ -86,8 +86,7 @@ load helpers
 			hold_move
 			exact "$TRUTH"
 			netacct-unload
-			exec {HOLD[1]}>&-
-			wait "$HOLD_PID"
+			hold_close
 		done
 	done
 }
