@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "output.h"
 #include "generation.h"
 #include "take.h"
 
@@ -27,36 +26,47 @@ static const struct option options[] = {
 	{},
 };
 
-/* Removes the unfinished file of an output that came to nothing. */
-static struct output out;
-
-static void abort_output(void)
+/*
+ * What an earlier reset left is printed and let go before anything is switched:
+ * there is never more than one generation that waits, however many are killed.
+ */
+static void print_pending(const struct account *a, struct output *out, __u64 number)
 {
-	output_abort(&out);
+	int err;
+
+	err = take_pending(a, out->file);
+	if (!err)
+		return;
+	if (err > 0)
+		err = output_continue(out);
+	if (!err)
+		err = generation_drop(a, number);
+	if (err < 0)
+		cli_fail(err, "cannot write to %s what an earlier reset left; nothing is reset",
+			 out->to);
 }
 
-static void reset(const struct account *a, bool print)
+/* out: where the old generation goes, or NULL. */
+static void reset(const struct account *a, struct output *out)
 {
 	__u64 old = a->state->generation;
 	int err;
 
-	if (print) {
-		err = take_pending(a, out.file);
-		if (err < 0)
-			cli_fail(err, "cannot print what an earlier reset left; nothing is reset");
-	}
+	if (out && old)
+		print_pending(a, out, old - 1);
 	err = generation_prepare(a);
 	if (err < 0)
 		cli_fail(err, "cannot make new tables; nothing is reset");
-	err = generation_switch(a, !print);
+	err = generation_switch(a, !out);
 	if (err < 0)
 		cli_fail(err, "cannot switch to the new tables");
-	if (print) {
-		err = take_generation(a, old, out.file);
+	if (out) {
+		err = take_generation(a, old, out->file);
 		if (!err)
-			err = output_commit(&out);
+			err = output_commit(out);
 		if (err < 0)
-			cli_fail(err, "cannot write to %s; the next reset prints it again", out.to);
+			cli_fail(err, "cannot write to %s; the next reset prints it again",
+				 out->to);
 	}
 	if (old)
 		err = generation_drop(a, old - 1);
@@ -72,7 +82,7 @@ int main(int argc, char **argv)
 	bool print = false;
 	struct account a;
 	struct cli cli;
-	int c, turn, err;
+	int c, turn;
 
 	cli_init(&cli, usage);
 	while ((c = getopt_long(argc, argv, CLI_SHORT "j", options, NULL)) != -1) {
@@ -92,13 +102,7 @@ int main(int argc, char **argv)
 
 	cli_open(&cli, &a, true);
 	turn = cli_turn(&cli, &a);
-	if (print) {
-		err = output_open(&out, to);
-		if (err < 0)
-			cli_fail(err, "cannot write to %s", to);
-		atexit(abort_output);
-	}
-	reset(&a, print);
+	reset(&a, print ? cli_output(to) : NULL);
 	close(turn);
 	account_close(&a);
 	return EXIT_SUCCESS;

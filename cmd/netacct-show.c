@@ -11,7 +11,6 @@
 #include "cli.h"
 #include "columns.h"
 #include "json.h"
-#include "output.h"
 #include "table.h"
 
 #define NS_PER_S 1000000000ULL
@@ -91,12 +90,7 @@ struct taken {
 	struct timespec at;
 };
 
-static struct output out;
-
-static void abort_output(void)
-{
-	output_abort(&out);
-}
+static struct output *out;
 
 /* The usage text goes on with the table of columns. */
 static const char *whole_usage(void)
@@ -294,11 +288,11 @@ static int print(const struct show *s, struct report *report)
 {
 	switch (s->format) {
 	case JSON:
-		return json_document(out.file, report);
+		return json_document(out->file, report);
 	case JSONL:
-		return json_lines(out.file, report);
+		return json_lines(out->file, report);
 	default:
-		return table_print(out.file, report);
+		return table_print(out->file, report);
 	}
 }
 
@@ -330,14 +324,14 @@ static void show(const struct show *s, struct taken *now, const struct taken *be
 		error = report_init(&report);
 	if (!error)
 		error = print(s, &report);
-	if (!error && fflush(out.file))
+	if (!error && fflush(out->file))
 		error = -errno;
 	past_flows_sort(&now->flows);
 	report_free(&report);
 	change_free(&change);
 	names_free(&names);
-	if (error && ferror(out.file))
-		cli_fail(error, "cannot write to %s", out.to);
+	if (error && ferror(out->file))
+		cli_fail(error, "cannot write to %s", out->to);
 	if (error)
 		cli_fail(error, "cannot show the reading");
 }
@@ -416,13 +410,7 @@ int main(int argc, char **argv)
 	parse(&s, &cli, argc, argv);
 	setlocale(LC_CTYPE, "");
 
-	error = output_open(&out, s.to);
-	if (error == -EINVAL)
-		cli_fail(0, "cannot write to %s: it is there, and is no plain file", s.to);
-	if (error < 0)
-		cli_fail(error, "cannot write to %s", s.to);
-	atexit(abort_output);
-
+	out = cli_output(s.to);
 	if (s.interval) {
 		block_signals();
 		run(&s, &cli);
@@ -431,9 +419,9 @@ int main(int argc, char **argv)
 		show(&s, &once, NULL, false);
 		drop(&once);
 	}
-	error = output_commit(&out);
+	error = output_commit(out);
 	if (error < 0)
-		cli_fail(error, "cannot write to %s", out.to);
+		cli_fail(error, "cannot write to %s", out->to);
 	filter_free(&s.view.filter);
 	return EXIT_SUCCESS;
 }

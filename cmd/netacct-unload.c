@@ -6,7 +6,6 @@
 
 #include "cli.h"
 #include "hooks.h"
-#include "output.h"
 #include "generation.h"
 #include "take.h"
 
@@ -28,26 +27,18 @@ static const struct option options[] = {
 	{},
 };
 
-/* Removes the unfinished file of an output that came to nothing. */
-static struct output out;
-
-static void abort_output(void)
-{
-	output_abort(&out);
-}
-
 /* Prints what is left to print, after counting has stopped. */
-static int print_last(const struct account *a)
+static int print_last(const struct account *a, struct output *out)
 {
 	int err;
 
 	err = generation_set_counting(a, false);
 	if (!err)
-		err = take_pending(a, out.file);
+		err = take_pending(a, out->file);
+	if (err >= 0)
+		err = take_generation(a, a->state->generation, out->file);
 	if (!err)
-		err = take_generation(a, a->state->generation, out.file);
-	if (!err)
-		err = output_commit(&out);
+		err = output_commit(out);
 	if (err < 0)
 		(void)generation_set_counting(a, true);
 	return err;
@@ -55,16 +46,12 @@ static int print_last(const struct account *a)
 
 static void output_last(const struct account *a, const char *to)
 {
-	int err;
+	struct output *out = cli_output(to);
+	int err = print_last(a, out);
 
-	err = output_open(&out, to);
-	if (err < 0)
-		cli_fail(err, "cannot write to %s; nothing is unloaded", to);
-	atexit(abort_output);
-	err = print_last(a);
 	if (err < 0)
 		cli_fail(err, "cannot write to %s; nothing is unloaded, and counting goes on",
-			 out.to);
+			 out->to);
 }
 
 /* The turn stays ours until the end: nobody else changes the account any more. */

@@ -158,6 +158,25 @@ int cli_turn(const struct cli *cli, const struct account *a)
 	return turn;
 }
 
+static struct output output;
+
+static void abort_output(void)
+{
+	output_abort(&output);
+}
+
+struct output *cli_output(const char *to)
+{
+	int err = output_open(&output, to);
+
+	if (err == -EINVAL)
+		cli_fail(0, "cannot write to %s: it is there, and is no plain file", to);
+	if (err < 0)
+		cli_fail(err, "cannot write to %s", output.to);
+	atexit(abort_output);
+	return &output;
+}
+
 int cli_finish(void)
 {
 	if (fflush(stdout) || ferror(stdout))

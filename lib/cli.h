@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "account.h"
+#include "output.h"
 
 #define EXIT_USAGE	2
 #define EXIT_NOT_LOADED 3
@@ -61,6 +62,12 @@ void cli_open(const struct cli *cli, struct account *a, bool writable);
 
 /* account_turn(), or exit and name who has it. */
 int cli_turn(const struct cli *cli, const struct account *a);
+
+/*
+ * output_open(), or exit with status 1. An output that is not committed when the
+ * command ends is aborted. One for each command.
+ */
+struct output *cli_output(const char *to);
 
 /* "program: what: why", with the remedy where one is known; exits with status 1. */
 void cli_fail(int error, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));

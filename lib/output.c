@@ -147,6 +147,35 @@ int output_commit(struct output *o)
 	return fail(error);
 }
 
+static int copy_from(FILE *to, const char *path)
+{
+	FILE *from = fopen(path, "re");
+	char buf[BUFSIZ];
+	size_t n;
+	int error;
+
+	if (!from)
+		return -errno;
+	while ((n = fread(buf, 1, sizeof(buf), from)) > 0)
+		fwrite(buf, 1, n, to);
+	error = ferror(from) || ferror(to) ? -EIO : 0;
+	fclose(from);
+	return error;
+}
+
+int output_continue(struct output *o)
+{
+	const char *to = o->path ? o->to : NULL;
+	int error;
+
+	error = output_commit(o);
+	if (!error)
+		error = output_open(o, to);
+	if (!error && to)
+		error = copy_from(o->file, to);
+	return fail(error);
+}
+
 void output_abort(struct output *o)
 {
 	int saved = errno;

@@ -30,6 +30,11 @@ int output_open(struct output *o, const char *to);
  */
 int output_commit(struct output *o);
 
+/*
+ * The same, but goes on after what was written: a later commit has that, too.
+ */
+int output_continue(struct output *o);
+
 /* Leaves the old file as it is. */
 void output_abort(struct output *o);
 

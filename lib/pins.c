@@ -89,13 +89,23 @@ int pin_lock(const char *dir, int seconds)
 
 /* One object that a pin held, by the folder it was in. */
 struct object {
-	int (*open)(__u32 id);
+	int (*next)(__u32 id, __u32 *next);
 	__u32 id;
 };
 
 /* nftw() has no argument for its function. */
 static struct object *objects;
 static size_t n_objects;
+
+/* How to ask for the next id of the kind of a pin. */
+static int (*next_of(const char *path))(__u32 id, __u32 *next)
+{
+	if (strstr(path, "/" PIN_LINKS "/"))
+		return bpf_link_get_next_id;
+	if (strstr(path, "/" PIN_PROGS "/"))
+		return bpf_prog_get_next_id;
+	return bpf_map_get_next_id;
+}
 
 static void note_object(const char *path)
 {
@@ -116,10 +126,7 @@ static void note_object(const char *path)
 		if (more) {
 			objects = more;
 			objects[n_objects].id = info.id;
-			objects[n_objects++].open =
-				strstr(path, "/" PIN_LINKS "/")	  ? bpf_link_get_fd_by_id
-				: strstr(path, "/" PIN_PROGS "/") ? bpf_prog_get_fd_by_id
-								  : bpf_map_get_fd_by_id;
+			objects[n_objects++].next = next_of(path);
 		}
 	}
 	close(fd);
@@ -144,19 +151,25 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
+/*
+ * It must not be opened: a PROG_ARRAY that is opened and closed as the kernel is
+ * about to empty it, after its last user has gone, stays for ever (seen on 6.18:
+ * prog_array_map_clear() takes a reference for work that is queued already).
+ */
+static bool is_there(const struct object *o)
+{
+	__u32 next;
+
+	return o->next(o->id - 1, &next) == 0 && next == o->id;
+}
+
 static void wait_until_gone(void)
 {
 	time_t end = time(NULL) + GONE_SECONDS;
-	int fd;
 
-	for (size_t i = 0; i < n_objects; i++) {
-		while ((fd = objects[i].open(objects[i].id)) >= 0) {
-			close(fd);
-			if (time(NULL) >= end)
-				return;
+	for (size_t i = 0; i < n_objects; i++)
+		while (is_there(&objects[i]) && time(NULL) < end)
 			nap();
-		}
-	}
 }
 
 int pin_remove(const char *dir)

@@ -36,5 +36,7 @@ int take_pending(const struct account *a, FILE *out)
 	err = generation_open_pending(&t, a, a->state->generation);
 	if (err == -ENOENT)
 		return 0;
-	return err < 0 ? err : print(a, &t, out);
+	if (!err)
+		err = print(a, &t, out);
+	return err < 0 ? err : 1;
 }

@@ -10,7 +10,7 @@
 /* Prints one generation, that nobody writes to any more: a line of JSON. */
 int take_generation(const struct account *a, __u64 number, FILE *out);
 
-/* The same for what an earlier reset did not get to print; 0 also if there is none. */
+/* The same for what an earlier reset did not get to print: 1, or 0 if there is none. */
 int take_pending(const struct account *a, FILE *out);
 
 #endif
