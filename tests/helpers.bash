@@ -24,7 +24,7 @@ clean_up() {
 	local pid dir
 
 	for pid in $(jobs -p); do
-		kill -KILL "$pid" 2>/dev/null || true
+		{ kill -KILL "$pid" && wait "$pid"; } 2>/dev/null || true
 	done
 	for dir in "$NETACCT_PIN_DIR" "$OTHER_PIN_DIR"; do
 		netacct-unload --pin-dir "$dir" 2>/dev/null || is $? 3
@@ -135,25 +135,24 @@ hold_close() {
 	wait "$pid"
 }
 
-# busy_start NAME ARGUMENTS: traffic that goes on until busy_stop NAME.
+# busy_start NAME ARGUMENTS: traffic that goes on until busy_stop NAME. It is nice, so that what is
+# tested beside it gets its turns.
 busy_start() {
-	local fifo=$BATS_TEST_TMPDIR/$1.stdin stdin
+	local fifo=$BATS_TEST_TMPDIR/$1.stdin
 
 	mkfifo "$fifo"
-	traffic "${@:2}" --busy <"$fifo" >"$BATS_TEST_TMPDIR/$1.truth" 3>&- &
+	nice -n 15 traffic "${@:2}" --busy \
+		<>"$fifo" >"$BATS_TEST_TMPDIR/$1.truth" 3>&- &
 	BUSY_PID[$1]=$!
-	exec {stdin}>"$fifo"
-	BUSY[$1]=$stdin
 }
-declare -gA BUSY BUSY_PID
+declare -gA BUSY_PID
 
-# Prints the truth.
+# Sets TRUTH.
 busy_stop() {
-	local stdin=${BUSY[$1]}
-
-	exec {stdin}>&-
-	wait "${BUSY_PID[$1]}"
-	cat "$BATS_TEST_TMPDIR/$1.truth"
+	echo >"$BATS_TEST_TMPDIR/$1.stdin"
+	wait "${BUSY_PID[$1]}" || return
+	# shellcheck disable=SC2034 # the tests read it
+	TRUTH=$(cat "$BATS_TEST_TMPDIR/$1.truth")
 }
 
 # The ids of all programs, maps and links of the kernel.

@@ -14,7 +14,10 @@ start() {
 compare() {
 	local truth
 
-	truth=$(busy_stop one; busy_stop two)
+	busy_stop one
+	truth=$TRUTH
+	busy_stop two
+	truth+=$'\n'$TRUTH
 	jq -e '.tx_bytes + .rx_bytes > 10000000' <<<"$truth"
 	netacct-reset --json >"$1/last"
 	cat "$1"/* | jq -cnR '[inputs | fromjson?] | unique_by([.boot_id, .loaded_at, .generation])[]' \
@@ -54,7 +57,7 @@ resets() {
 	start
 	for ((round = 0; round < 150; round++)); do
 		netacct-reset --json >"$out/$round" 3>&- &
-		sleep "0.$(printf %03d $((RANDOM % 60)))"
+		sleep "0.$(printf %03d $((RANDOM % 300)))"
 		kill -KILL $! 2>/dev/null || true
 		wait $! || true
 	done
