@@ -172,6 +172,15 @@ no_new_objects() {
 	[ -z "$(bpf_objects | comm -13 "$BATS_TEST_TMPDIR/objects" -)" ]
 }
 
+# kill_at CALL N COMMAND...: kills the command as it is about to make its Nth call of this name.
+# (Leak checks cannot run under strace.)
+kill_at() {
+	{
+		ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null \
+			-e "trace=$1" -e "inject=$1:signal=KILL:when=$2" -- "${@:3}" || true
+	} 2>/dev/null
+}
+
 # The programs where any user can run them: prints the folder.
 public_copy() {
 	local dir

@@ -2,20 +2,9 @@
 # A command that was killed leaves nothing that the next does not put right.
 load helpers
 
-# Leak checks cannot run under strace.
-export ASAN_OPTIONS=detect_leaks=0
-
-# kill_at CALL N COMMAND...: kills the command as it is about to make its Nth call of this name.
-kill_at() {
-	{
-		strace -f -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$2" \
-			-- "${@:3}" || true
-	} >/dev/null 2>&1
-}
-
 # How many calls of each name the command makes: "NAME N" lines.
 count_calls() {
-	strace -f -qq -e "trace=$CALLS" -o "$BATS_TEST_TMPDIR/calls" -- "$@" >/dev/null
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e "trace=$CALLS" -o "$BATS_TEST_TMPDIR/calls" -- "$@" >/dev/null
 	grep -o '^[0-9 ]*[a-z0-9_]*(' "$BATS_TEST_TMPDIR/calls" | tr -d '0-9 (' | sort | uniq -c | awk '{ print $2, $1 }'
 }
 CALLS=bpf,mkdir,mkdirat,rename,renameat,renameat2,symlink,symlinkat,unlink,unlinkat,rmdir,chmod,fchmod,fchmodat,chown,fchown,fchownat,flock
@@ -42,7 +31,7 @@ loads_again() {
 	nothing_since "$before"
 	while read -r call total; do
 		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 16 || echo 2)"); do
-			kill_at "$call" "$n" netacct-load
+			kill_at "$call" "$n" netacct-load >/dev/null
 			netacct-unload || is $? 3
 			nothing_since "$before" || { echo "after a kill at $call $n of $total" >&2; return 1; }
 		done
@@ -55,7 +44,7 @@ loads_again() {
 	netacct-unload
 	while read -r call total; do
 		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 5 || echo 1)"); do
-			kill_at "$call" "$n" netacct-load
+			kill_at "$call" "$n" netacct-load >/dev/null
 			loads_again || { echo "after a kill at $call $n of $total" >&2; return 1; }
 			netacct-unload
 		done
@@ -70,7 +59,7 @@ loads_again() {
 	while read -r call total; do
 		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 2 || echo 3)"); do
 			netacct-load --no-flows
-			kill_at "$call" "$n" netacct-unload
+			kill_at "$call" "$n" netacct-unload >/dev/null
 			netacct-unload || is $? 3
 			nothing_since "$before" || { echo "after a kill at $call $n of $total" >&2; return 1; }
 		done
@@ -91,7 +80,7 @@ loads_again() {
 	calls=$(count_calls netacct-reset)
 	while read -r call total; do
 		for n in $(spread "$total" 5); do
-			kill_at "$call" "$n" netacct-reset
+			kill_at "$call" "$n" netacct-reset >/dev/null
 		done
 	done <<<"$calls"
 	netacct-reset

@@ -71,11 +71,10 @@ resets() {
 	start
 	for call in bpf write pwrite64 rename renameat2 unlink unlinkat rmdir mkdir mkdirat symlink \
 		symlinkat flock fsync close munmap; do
-		calls=$(strace -f -qq -e "trace=$call" -o /dev/stdout -- \
+		calls=$(ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e "trace=$call" -o /dev/stdout -- \
 			sh -c "exec netacct-reset --json >$out/$call" | grep -c "$call(" || true)
 		for ((n = 1; n <= calls; n += calls / 6 + 1)); do
-			strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=KILL:when=$n" \
-				-- sh -c "exec netacct-reset --json >$out/$call.$n" || true
+			kill_at "$call" "$n" netacct-reset --json >"$out/$call.$n"
 		done
 	done
 	compare "$out"
