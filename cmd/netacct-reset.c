@@ -27,23 +27,30 @@ static const struct option options[] = {
 };
 
 /*
- * What an earlier reset left is printed and let go before anything is switched:
- * there is never more than one generation that waits, however many are killed.
+ * What an earlier reset left is out before anything is switched: there is never
+ * more than one generation that waits, however many resets are killed.
  */
-static void print_pending(const struct account *a, struct output *out, __u64 number)
+static void print_pending(const struct account *a, struct output *out)
 {
 	int err;
 
 	err = take_pending(a, out->file);
-	if (!err)
-		return;
 	if (err > 0)
 		err = output_continue(out);
-	if (!err)
-		err = generation_drop(a, number);
 	if (err < 0)
 		cli_fail(err, "cannot write to %s what an earlier reset left; nothing is reset",
 			 out->to);
+}
+
+static void print_generation(const struct account *a, struct output *out, __u64 number)
+{
+	int err;
+
+	err = take_generation(a, number, out->file);
+	if (!err)
+		err = output_commit(out);
+	if (err < 0)
+		cli_fail(err, "cannot write to %s; the next reset prints it again", out->to);
 }
 
 /* out: where the old generation goes, or NULL. */
@@ -52,26 +59,19 @@ static void reset(const struct account *a, struct output *out)
 	__u64 old = a->state->generation;
 	int err;
 
-	if (out && old)
-		print_pending(a, out, old - 1);
-	err = generation_prepare(a);
+	if (out)
+		print_pending(a, out);
+	err = generation_drop_others(a);
+	if (!err)
+		err = generation_prepare(a);
 	if (err < 0)
 		cli_fail(err, "cannot make new tables; nothing is reset");
 	err = generation_switch(a, !out);
 	if (err < 0)
 		cli_fail(err, "cannot switch to the new tables");
-	if (out) {
-		err = take_generation(a, old, out->file);
-		if (!err)
-			err = output_commit(out);
-		if (err < 0)
-			cli_fail(err, "cannot write to %s; the next reset prints it again",
-				 out->to);
-	}
-	if (old)
-		err = generation_drop(a, old - 1);
-	if (!err)
-		err = generation_drop(a, old);
+	if (out)
+		print_generation(a, out, old);
+	err = generation_drop_others(a);
 	if (err < 0)
 		cli_fail(err, "cannot remove the old tables");
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +16,9 @@
 #include "counters.h"
 #include "pins.h"
 #include "generation.h"
+
+/* Behind the number of a folder that is not filled yet. */
+#define MAKING "~"
 
 static const struct pin_shape generation_shape = { PIN_GENERATION, BPF_MAP_TYPE_ARRAY,
 						   sizeof(__u32), sizeof(struct generation) };
@@ -285,15 +289,12 @@ int generation_prepare(const struct account *a)
 
 	err = folder_of(like, a, number - 1, "");
 	if (!err)
-		err = folder_of(making, a, number, "~");
+		err = folder_of(making, a, number, MAKING);
 	if (!err)
 		err = folder_of(folder, a, number, "");
 	if (err < 0)
 		return err;
-	/* What a reset that was killed has left is not to be relied on. */
-	err = generation_drop(a, number);
-	if (!err)
-		err = fill_folder(a, like, making, number);
+	err = fill_folder(a, like, making, number);
 	if (!err && rename(making, folder) < 0)
 		err = -errno;
 	if (err < 0)
@@ -356,22 +357,44 @@ int generation_switch(const struct account *a, bool discard)
 	return fail(err);
 }
 
-int generation_drop(const struct account *a, __u64 number)
+static int drop(const struct account *a, const char *name)
 {
+	struct generation g;
 	char folder[PATH_MAX];
 	int err;
 
-	for (int i = 0; i < 2; i++) {
-		err = folder_of(folder, a, number, i ? "~" : "");
-		if (err < 0)
-			return err;
-		if (!i)
-			(void)set_generation(a, number, GENERATION_DISCARDED, 0);
-		err = pin_remove(folder);
-		if (err < 0 && err != -ENOENT)
-			return fail(err);
+	err = path_join(folder, a->pin_dir, name);
+	if (err < 0)
+		return err;
+	/* Should the removal be cut short, nobody takes the rest for one that waits. */
+	if (read_generation(folder, &g) == 0) {
+		g.phase = GENERATION_DISCARDED;
+		err = write_generation(folder, &g);
 	}
-	return 0;
+	return err < 0 ? err : pin_remove(folder);
+}
+
+int generation_drop_others(const struct account *a)
+{
+	struct dirent *entry;
+	char keep[32];
+	int err = 0;
+	DIR *dir;
+
+	snprintf(keep, sizeof(keep), "%" PRIu64, (uint64_t)newest(a));
+	dir = opendir(a->pin_dir);
+	if (!dir)
+		return fail(-errno);
+	while (!err && (entry = readdir(dir))) {
+		size_t digits = strspn(entry->d_name, "0123456789");
+		const char *rest = entry->d_name + digits;
+
+		if (digits && (!*rest || strcmp(rest, MAKING) == 0) &&
+		    strcmp(entry->d_name, keep) != 0)
+			err = drop(a, entry->d_name);
+	}
+	closedir(dir);
+	return fail(err);
 }
 
 int generation_set_counting(const struct account *a, bool counting)

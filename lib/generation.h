@@ -35,7 +35,10 @@ int generation_totals(const struct tables *t, struct totals *totals);
  */
 int generation_open_pending(struct tables *t, const struct account *a, __u64 newest);
 
-/* Makes empty ones for the next generation. Changes nothing for the hooks yet. */
+/*
+ * Makes empty ones for the next generation, after generation_drop_others().
+ * Changes nothing for the hooks yet.
+ */
 int generation_prepare(const struct account *a);
 
 /*
@@ -44,8 +47,8 @@ int generation_prepare(const struct account *a);
  */
 int generation_switch(const struct account *a, bool discard);
 
-/* Lets go of a generation that is not the newest; also what is left of one. */
-int generation_drop(const struct account *a, __u64 number);
+/* Lets go of every generation but the newest, and of what is left of any. */
+int generation_drop_others(const struct account *a);
 
 /* Stops or resumes all counting; returns when every hook knows. */
 int generation_set_counting(const struct account *a, bool counting);

@@ -20,7 +20,8 @@ compare() {
 	truth+=$'\n'$TRUTH
 	jq -e '.tx_bytes + .rx_bytes > 10000000' <<<"$truth"
 	netacct-reset --json >"$1/last"
-	cat "$1"/* | jq -cnR '[inputs | fromjson?] | unique_by([.boot_id, .loaded_at, .generation])[]' \
+	# awk ends the line that a kill cut short, so that the next file begins its own.
+	awk 1 "$1"/* | jq -cnR '[inputs | fromjson?] | unique_by([.boot_id, .loaded_at, .generation])[]' \
 		>"$1/generations"
 	wrong=$(jq -rn --argjson truth "$(jq -s . <<<"$truth")" -f "$BATS_TEST_DIRNAME/generations.jq" \
 		"$1/generations")
