@@ -12,6 +12,9 @@
 #include "account.h"
 #include "pins.h"
 
+/* The key of an array of one. */
+static const __u32 first;
+
 #define ONE_ARRAY(n, type)                                         \
 	{                                                          \
 		n, BPF_MAP_TYPE_ARRAY, sizeof(__u32), sizeof(type) \
@@ -30,7 +33,7 @@ static int read_meta(struct account *a)
 	fd = pin_open(a->pin_dir, &meta_shape, false);
 	if (fd < 0)
 		return fd == -ENOENT ? -EPROTO : fd;
-	err = bpf_map_lookup_elem(fd, &(__u32){ 0 }, &a->meta);
+	err = bpf_map_lookup_elem(fd, &first, &a->meta);
 	close(fd);
 	if (!err && a->meta.schema != NETACCT_SCHEMA)
 		err = -EPROTO;
@@ -118,7 +121,7 @@ void account_close(struct account *a)
 
 int account_state(const struct account *a, struct state *state)
 {
-	return fail(bpf_map_lookup_elem(a->state_fd, &(__u32){ 0 }, state));
+	return fail(bpf_map_lookup_elem(a->state_fd, &first, state));
 }
 
 int account_cgroup_name(const struct account *a, __u64 id, struct cgroup_name *name)

@@ -17,6 +17,9 @@
 #include "pins.h"
 #include "generation.h"
 
+/* The key of an array of one. */
+static const __u32 first;
+
 /* Behind the number of a folder that is not filled yet. */
 #define MAKING "~"
 
@@ -53,7 +56,7 @@ static int read_generation(const char *folder, struct generation *g)
 	fd = pin_open(folder, &generation_shape, false);
 	if (fd < 0)
 		return fd;
-	err = bpf_map_lookup_elem(fd, &(__u32){ 0 }, g);
+	err = bpf_map_lookup_elem(fd, &first, g);
 	close(fd);
 	return err;
 }
@@ -65,7 +68,7 @@ static int write_generation(const char *folder, const struct generation *g)
 	fd = pin_open(folder, &generation_shape, true);
 	if (fd < 0)
 		return fd;
-	err = bpf_map_update_elem(fd, &(__u32){ 0 }, g, BPF_ANY);
+	err = bpf_map_update_elem(fd, &first, g, BPF_ANY);
 	close(fd);
 	return err;
 }
@@ -113,7 +116,7 @@ int generation_totals(const struct tables *t, struct totals *totals)
 	all = calloc(cpus, sizeof(*all));
 	if (!all)
 		return fail(-ENOMEM);
-	err = bpf_map_lookup_elem(t->totals, &(__u32){ 0 }, all);
+	err = bpf_map_lookup_elem(t->totals, &first, all);
 	for (int i = 0; !err && i < cpus; i++) {
 		counters_add(&totals->total, &all[i].total);
 		counters_add(&totals->no_row, &all[i].no_row);
@@ -164,12 +167,13 @@ static int switch_fd(const struct account *a, const char *table)
  */
 static int install(const struct account *a, const char *table, __u64 number, int fd)
 {
+	__u32 slot = number & 1;
 	int outer, err;
 
 	outer = switch_fd(a, table);
 	if (outer < 0)
 		return outer;
-	err = bpf_map_update_elem(outer, &(__u32){ number & 1 }, &fd, BPF_ANY);
+	err = bpf_map_update_elem(outer, &slot, &fd, BPF_ANY);
 	close(outer);
 	return err;
 }

@@ -84,7 +84,9 @@ int output_open(struct output *o, const char *to)
 {
 	int error;
 
-	*o = (struct output){ .to = to ?: "standard output", .folder = -1 };
+	memset(o, 0, sizeof(*o));
+	o->to = to ? to : "standard output";
+	o->folder = -1;
 	if (!to) {
 		o->file = stdout;
 		return 0;
@@ -188,6 +190,9 @@ void output_abort(struct output *o)
 		close(o->folder);
 	free(o->temporary);
 	free(o->path);
-	*o = (struct output){ .to = o->to, .folder = -1 };
+	o->file = NULL;
+	o->temporary = o->path = NULL;
+	o->folder = -1;
+	o->named = false;
 	errno = saved;
 }

@@ -213,6 +213,7 @@ static int read_newest(struct reading *r, const struct tables *t)
 	struct process_key key;
 	struct state before = {};
 	__u64 begun, end;
+	__u32 place;
 	int err;
 
 	err = account_state(r->account, &before);
@@ -229,8 +230,8 @@ static int read_newest(struct reading *r, const struct tables *t)
 	if (end - begun >= FOLDED_KEYS / 2)
 		return -EAGAIN;
 	for (; begun != end && !err; begun++) {
-		err = bpf_map_lookup_elem(r->account->folded, &(__u32){ begun % FOLDED_KEYS },
-					  &key);
+		place = begun % FOLDED_KEYS;
+		err = bpf_map_lookup_elem(r->account->folded, &place, &key);
 		if (!err)
 			drop_folded(r, key);
 	}

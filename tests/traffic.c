@@ -424,10 +424,13 @@ static void print_count(char *line, size_t size, const char *key, uint64_t value
 		snprintf(line + n, size - n, ",\"%s\":%llu", key, (unsigned long long)value);
 }
 
+/* sin_port has the same place. */
 static uint64_t port_of(const struct sockaddr_storage *ss)
 {
-	return ntohs(ss->ss_family == AF_INET ? ((struct sockaddr_in *)ss)->sin_port
-					      : ((struct sockaddr_in6 *)ss)->sin6_port);
+	struct sockaddr_in6 in6;
+
+	memcpy(&in6, ss, sizeof(in6));
+	return ntohs(in6.sin6_port);
 }
 
 /* Prints the sums, and starts again from zero. */
