@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "cli.h"
+#include "json.h"
 #include "status.h"
 #include "text.h"
 
@@ -74,13 +75,6 @@ static json_t *rows_json(__s64 rows, __u32 max)
 	return json_pack("{sI sI}", "rows", (json_int_t)rows, "max", (json_int_t)max);
 }
 
-static json_t *counters_json(const struct counters *c)
-{
-	return json_pack("{sI sI sI sI}", "tx_bytes", (json_int_t)c->tx_bytes, "rx_bytes",
-			 (json_int_t)c->rx_bytes, "tx_calls", (json_int_t)c->tx_calls, "rx_calls",
-			 (json_int_t)c->rx_calls);
-}
-
 static json_t *hooks_json(const struct status *s)
 {
 	json_t *all = json_array();
@@ -113,10 +107,10 @@ static void print_json(const struct status *s)
 			rows_json(s->totals.process_rows, s->meta.max_processes), "flows",
 			flows ? rows_json(s->totals.flow_rows, s->meta.max_flows) : json_null(),
 			"finished", rows_json(s->totals.finished_rows, FINISHED_ROWS), "no_row",
-			counters_json(&s->totals.no_row), "missed_events",
+			json_counters(&s->totals.no_row), "missed_events",
 			(json_int_t)s->missed_events, "ns_per_event",
 			cost ? json_real(cost) : json_null(), "totals",
-			counters_json(&s->totals.total), "hook_stats", hooks_json(s));
+			json_counters(&s->totals.total), "hook_stats", hooks_json(s));
 	if (!doc)
 		cli_fail(0, "cannot make the document");
 	json_dumpf(doc, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));

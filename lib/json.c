@@ -44,7 +44,7 @@ static json_t *time_or_null(__u64 epoch_ns)
 	return epoch_ns ? json_string(text_time(buf, epoch_ns)) : json_null();
 }
 
-static json_t *from_counters(const struct counters *c)
+json_t *json_counters(const struct counters *c)
 {
 	return json_pack("{sI sI sI sI}", "tx_bytes", (json_int_t)c->tx_bytes, "rx_bytes",
 			 (json_int_t)c->rx_bytes, "tx_calls", (json_int_t)c->tx_calls, "rx_calls",
@@ -60,7 +60,7 @@ static json_t *from_protocols(const struct traffic *t)
 	for (int i = 0; done && i < PROTOCOLS; i++) {
 		const struct counters *c = traffic_protocol(t, i);
 
-		done = counters_zero(c) || set(json, text_protocol(i), from_counters(c));
+		done = counters_zero(c) || set(json, text_protocol(i), json_counters(c));
 	}
 	if (done)
 		return json;
@@ -82,7 +82,7 @@ static json_t *from_value(const struct column *column, const struct value *v)
 	case COLUMN_TIME:
 		return json_string(text_time(time, v->number));
 	case COLUMN_COUNTERS:
-		return from_counters(&v->counters);
+		return json_counters(&v->counters);
 	case COLUMN_PROTOCOLS:
 		return from_protocols(v->traffic);
 	default:
@@ -212,7 +212,7 @@ static json_t *from_filter(const struct filter *f)
 
 static json_t *from_totals(const struct report *r)
 {
-	json_t *json = from_counters(&r->totals);
+	json_t *json = json_counters(&r->totals);
 
 	if (!json || !r->change ||
 	    (set(json, "tx_rate", json_integer(column_rate(r, r->moved.tx_bytes))) &&
@@ -247,8 +247,8 @@ static json_t *make_header(const struct report *r)
 	       set(json, "missed_events", json_integer(reading->missed_events)) &&
 	       (!r->summary || set(json, "summary", json_true())) &&
 	       set(json, "totals", from_totals(r)) &&
-	       set(json, "no_row", r->has_no_row ? from_counters(&r->no_row) : json_null()) &&
-	       (r->view->by != BY_FLOW || set(json, "other_flows", from_counters(&r->other_flows)));
+	       set(json, "no_row", r->has_no_row ? json_counters(&r->no_row) : json_null()) &&
+	       (r->view->by != BY_FLOW || set(json, "other_flows", json_counters(&r->other_flows)));
 	if (done)
 		return json;
 	json_decref(json);

@@ -8,6 +8,10 @@
 
 #include <stdio.h>
 
+#include <jansson.h>
+
+#include "abi.h"
+
 struct reading;
 struct report;
 
@@ -22,5 +26,8 @@ int json_lines(FILE *out, struct report *report);
  * every flow.
  */
 int json_whole(FILE *out, const struct reading *reading);
+
+/* The object that stands for counters everywhere; the caller's to free. NULL: no memory. */
+json_t *json_counters(const struct counters *c);
 
 #endif
