@@ -178,6 +178,20 @@ static int install(const struct account *a, const char *table, __u64 number, int
 	return err;
 }
 
+/* Lets go of what is behind a switch since the generation before the newest. */
+static int uninstall(const struct account *a, const char *table, __u64 number)
+{
+	__u32 slot = number & 1;
+	int outer, err;
+
+	outer = switch_fd(a, table);
+	if (outer < 0)
+		return outer;
+	err = bpf_map_delete_elem(outer, &slot);
+	close(outer);
+	return err == -ENOENT ? 0 : err;
+}
+
 /* Waits until all hooks that run now have ended: an update that changes nothing. */
 static int grace(const struct account *a)
 {
@@ -269,6 +283,11 @@ static int fill_folder(const struct account *a, const char *like, const char *fo
 	if (mkdir(folder, 0700) < 0)
 		return -errno;
 	for (size_t i = 0; i < N_SHAPES; i++) {
+		/* The large ones first make room: two generations are the most there is. */
+		err = shapes[i].type == BPF_MAP_TYPE_HASH ? uninstall(a, shapes[i].name, number)
+							  : 0;
+		if (err < 0)
+			return err;
 		fd = make_like(like, folder, &shapes[i]);
 		if (fd < 0)
 			return fd;

@@ -138,3 +138,17 @@ load helpers
 	run ! netacct-load --pin-dir "$BATS_TEST_TMPDIR"
 	[ -d "$BATS_TEST_TMPDIR" ]
 }
+
+@test "the default limits take at most 64 MiB of the kernel's memory, both generations included" {
+	netacct-load
+	all=0
+	newest=0
+	for pin in "$NETACCT_PIN_DIR"/{meta,state,cgroups,folded,sockets} "$NETACCT_PIN_DIR"/{slots,switches,0}/*; do
+		bytes=$(bpftool -j map show pinned "$pin" | jq .bytes_memlock)
+		all=$((all + bytes))
+		[[ $pin == */0/* ]] && newest=$((newest + bytes))
+	done
+	[ "$newest" -gt 0 ]
+	echo "$all bytes, and $newest for another generation"
+	[ $((all + newest)) -le $((64 << 20)) ]
+}
