@@ -33,7 +33,9 @@ CFLAGS   += -std=gnu11 -Wall -Wextra -Werror
 CPPFLAGS += -D_GNU_SOURCE -DNETACCT_VERSION='"$(VERSION)"' -Ibpf -Ilib -I$(build) \
 	    -I/usr/include/libsmartcols
 LDLIBS   := -lbpf -lelf -lz -lsmartcols -ljansson
-BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror
+BPFARCH  := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
+BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -Ibpf -D__TARGET_ARCH_$(BPFARCH) \
+	    -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 # make SANITIZE=1 check; its objects do not mix with the others.
 ifdef SANITIZE
@@ -51,6 +53,8 @@ Q   := @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
+SETS     := tp_btf tracepoint kprobe
+SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
@@ -62,15 +66,19 @@ SCRIPTS   = .ci/run tests/demo tests/locked $(wildcard tests/*.bats tests/*.bash
 all: $(addprefix $(build)/,$(COMMANDS))
 
 # bpf/ -> skeleton -> lib/ -> cmd/: each stage knows only the one before it.
-$(build)/netacct.bpf.o: bpf/netacct.bpf.c $(wildcard bpf/*.h) | $(build)/lib
-	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -Ibpf \
-		-idirafter /usr/include/$$($(CC) -print-multiarch) -c $< -o $@
+# The programs are compiled once for each set of hooks.
+$(SETS:%=$(build)/%.bpf.o): $(build)/%.bpf.o: bpf/netacct.bpf.c $(wildcard bpf/*.h) | $(build)/lib
+	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -DSET_$$(echo $* | tr a-z A-Z) -c $< -o $@
 
-$(build)/netacct.skel.h: $(build)/netacct.bpf.o
+$(build)/preemption.bpf.o: bpf/preemption.bpf.c | $(build)/lib
+	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -c $< -o $@
+
+$(build)/%.skel.h: $(build)/%.bpf.o
 	$(call say,SKEL,$@)( echo '/* NOLINTBEGIN: generated */' && \
-		$(BPFTOOL) gen skeleton $< name netacct && echo '/* NOLINTEND */' ) >$@
+		$(BPFTOOL) gen skeleton $< name $*$(if $(filter $*,$(SETS)),_set) && \
+		echo '/* NOLINTEND */' ) >$@
 
-$(build)/lib/hooks.o: $(build)/netacct.skel.h
+$(build)/lib/sets.o: $(SKELETONS)
 
 $(build)/lib/%.o: lib/%.c | $(build)/lib
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -121,7 +129,7 @@ lint:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(LINT_NEEDS)"
 	@$(MAKE) --no-print-directory run-lint
 
-run-lint: $(build)/netacct.skel.h
+run-lint: $(SKELETONS)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c -- \
 		$(CPPFLAGS) -std=gnu11

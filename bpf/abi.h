@@ -14,7 +14,7 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 1
+#define NETACCT_SCHEMA 2
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -22,9 +22,13 @@
 #define PIN_STATE	"state"	   /* struct state */
 #define PIN_CGROUPS	"cgroups"  /* cgroup id -> struct cgroup_name */
 #define PIN_FOLDED	"folded"   /* fold number % FOLDED_KEYS -> whose row it was */
-#define PIN_SOCKETS	"sockets"  /* socket storage: struct socket_state */
+#define PIN_SOCKETS	"sockets"  /* socket storage, or hash by address: struct socket_state */
+#define PIN_BEGUN	"begun"	   /* hash: stack pointer -> struct call */
+#define PIN_PROBES	"probes"   /* what keeps the kprobes: their perf events */
+#define PIN_FOLDING	"folding"  /* hash: has an element while rows are given away */
 #define PIN_LINKS	"links"	   /* a folder: the attachment of each hook */
 #define PIN_PROGS	"progs"	   /* a folder: the program that each hook runs first */
+#define PIN_READERS	"readers"  /* a folder: the programs that read rows */
 #define PIN_SLOTS	"slots"	   /* a folder: the PROG_ARRAYs they tail-call */
 #define PIN_SWITCHES	"switches" /* a folder: the ARRAY_OF_MAPS of each table below */
 #define PIN_CURRENT	"current"  /* a link to the folder of the newest generation */
@@ -38,11 +42,22 @@
 #define PIN_ENDED      "ended"	    /* queue: processes whose rows can be folded */
 #define PIN_CLOSED     "closed"	    /* queue: flows whose rows can be given away */
 
+/*
+ * Beside each of the maps that readers want: a file with its rows, key and value
+ * one after the other, as they are when it is read. Where hooks are classic
+ * tracepoints or kprobes it is the only way to read: the kernel skips them on a
+ * CPU that is inside a map system call.
+ */
+#define PIN_ROWS "_rows"
+
 #define DEFAULT_PROCESSES 16384
 #define DEFAULT_FLOWS	  65536
 #define FINISHED_ROWS	  4096
 #define CGROUP_NAMES	  4096
 #define FOLDED_KEYS	  16384
+#define SOCKETS		  65536 /* that have a state, where it is not in the socket */
+#define CALLS		  16384 /* that are inside the kernel at once, with kprobes */
+#define PROBES		  64
 #define COMM_LEN	  16
 #define CGROUP_NAME_LEN	  128
 
@@ -183,8 +198,11 @@ struct totals {
 	__s64 process_rows;
 	__s64 flow_rows;
 	__s64 finished_rows;
+	/* The clock as it was at a tick: last_seen has that resolution. */
+	__u64 now_ns;
+	__u64 now_jiffies;
 };
-_Static_assert(sizeof(struct totals) == 120, "struct totals is ABI");
+_Static_assert(sizeof(struct totals) == 136, "struct totals is ABI");
 
 /* The last two components of a cgroup's path; level 0 is the root. */
 struct cgroup_name {
@@ -199,6 +217,7 @@ _Static_assert(sizeof(struct cgroup_name) == 264, "struct cgroup_name is ABI");
 #define BASE_BIRTH   0 /* not set: the connection is new, all it receives counts */
 #define BASE_KNOWN   1 /* all before it is counted, or older than the account */
 #define BASE_RECEIVE 2 /* the same, but for the receive call that found no state */
+#define BASE_SEEDED  3 /* known, but for first, which takes the socket's lock */
 
 /* What netacct remembers of a socket. */
 struct socket_state {
@@ -208,30 +227,31 @@ struct socket_state {
 	__u32 copied; /* TCP: the copied_seq that was seen last */
 	__u32 urgent; /* TCP: the urgent byte that was dealt with last */
 	__u32 base;   /* TCP: BASE_* */
-	__u32 zero;
+	__u32 first;  /* TCP: the sequence number of the first byte; another: used again */
 };
 _Static_assert(sizeof(struct socket_state) == 48, "struct socket_state is ABI");
 
-/*
- * What the hooks read and write as they run. One cache line each for what is
- * read on every event, written once a jiffy, and written seldom.
- */
+/* A call that is inside the kernel, for when it returns. */
+struct call {
+	__u64 sock;  /* address of the struct sock */
+	__u32 flags; /* MSG_* */
+	__u32 calls; /* how many calls it counts for: 0 or 1 */
+};
+_Static_assert(sizeof(struct call) == 16, "struct call is ABI");
+
+/* What the hooks and the commands tell each other. */
 struct state {
 	__u64 generation; /* its lowest bit picks the tables */
 	__u64 counting;
 	__u64 tcp_recvmsg[2]; /* the address, as IPv4 and IPv6 sockets hold it */
-	__u64 zero1[4];
-	__u64 now_ns; /* the clock, as it was at the tick below */
-	__u64 now_jiffies;
-	__u64 zero2[6];
-	__u64 flows;   /* the number drawn last */
-	__u64 folding; /* 1: one CPU is giving away rows */
+	__u64 resetter;	      /* user space: pid of who has the turn */
+	__u64 unnoted;	      /* kprobe: calls that found no room in calls */
+	__u64 zero1[2];
 	__u64 folds_begun;
 	__u64 folds_done;
-	__u64 resetter; /* user space: pid of who has the turn */
-	__u64 zero3[3];
+	__u64 zero2[6];
 };
-_Static_assert(sizeof(struct state) == 192, "struct state is ABI");
+_Static_assert(sizeof(struct state) == 128, "struct state is ABI");
 
 #define GENERATION_READY     1 /* the next, the newest, or one that waits to be read */
 #define GENERATION_DISCARDED 2 /* nobody will read it once it is not the newest */
@@ -247,6 +267,11 @@ _Static_assert(sizeof(struct generation) == 24, "struct generation is ABI");
 #define META_FLOWS    1 /* flows are kept */
 #define META_TRAVERSE 2 /* the file system's root was made passable for the group */
 
+/* What this kernel moves past the hooks. */
+#define HOLE_TLS_SPLICE	  1 /* splice from a kTLS socket */
+#define HOLE_MPTCP_SPLICE 2 /* splice from an MPTCP socket */
+#define HOLE_SMC	  4 /* AF_SMC */
+
 /* Written once, when it is loaded. schema stays the first member for ever. */
 struct meta {
 	__u32 schema;
@@ -259,7 +284,10 @@ struct meta {
 	__u32 max_flows;
 	__u32 flags; /* META_* */
 	__u32 gid;   /* who may read; 0: root alone */
+	__u32 holes; /* HOLE_* */
+	__u32 zero;
+	char passed_over[2][128]; /* why other sets of hooks were, or empty */
 };
-_Static_assert(sizeof(struct meta) == 112, "struct meta is ABI");
+_Static_assert(sizeof(struct meta) == 376, "struct meta is ABI");
 
 #endif

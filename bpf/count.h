@@ -30,9 +30,19 @@ static __always_inline struct state *get_state(void)
 	return bpf_map_lookup_elem(&state, &zero);
 }
 
+/*
+ * The map behind a switch. The number is copied first: Linux 7.2 forgets what a
+ * slot of the stack held that only a helper was given.
+ */
+#define TABLE(name, slot)                           \
+	({                                          \
+		__u32 slot_ = slot;                 \
+		bpf_map_lookup_elem(&name, &slot_); \
+	})
+
 static __always_inline struct totals *get_totals(__u32 slot)
 {
-	void *table = bpf_map_lookup_elem(&totals, &slot);
+	void *table = TABLE(totals, slot);
 	__u32 zero = 0;
 
 	return table ? bpf_map_lookup_elem(table, &zero) : NULL;
@@ -40,42 +50,48 @@ static __always_inline struct totals *get_totals(__u32 slot)
 
 static __always_inline struct process *get_process(__u32 slot, const struct process_key *key)
 {
-	void *table = bpf_map_lookup_elem(&processes, &slot);
+	void *table = TABLE(processes, slot);
 
 	return table ? bpf_map_lookup_elem(table, key) : NULL;
 }
 
 static __always_inline struct flow *get_flow(__u32 slot, const struct flow_key *key)
 {
-	void *table = bpf_map_lookup_elem(&flows, &slot);
+	void *table = TABLE(flows, slot);
 
 	return table ? bpf_map_lookup_elem(table, key) : NULL;
 }
 
 /*
- * The boot clock, read once a jiffy: a clock call on every event would cost as
- * much as a second table. The time is stored before the tick that vouches for it.
+ * The boot clock, read once a jiffy on each CPU: a clock call on every event
+ * would cost as much as a second table.
  */
-static __always_inline __u64 now(struct state *st)
+static __always_inline __u64 now(struct totals *t)
 {
 	__u64 jiffies = bpf_jiffies64();
 
-	if (READ_ONCE(st->now_jiffies) != jiffies) {
-		__sync_lock_test_and_set(&st->now_ns, bpf_ktime_get_boot_ns());
-		__sync_lock_test_and_set(&st->now_jiffies, jiffies);
+	if (t->now_jiffies != jiffies) {
+		t->now_ns = bpf_ktime_get_boot_ns();
+		t->now_jiffies = jiffies;
 	}
-	return READ_ONCE(st->now_ns);
+	return t->now_ns;
+}
+
+static __always_inline struct task_struct *current_task(void)
+{
+#ifdef SET_TP_BTF
+	return bpf_get_current_task_btf();
+#else
+	return (struct task_struct *)bpf_get_current_task();
+#endif
 }
 
 static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 calls)
 {
-	if (tx) {
-		__sync_fetch_and_add(&c->tx_bytes, bytes);
-		__sync_fetch_and_add(&c->tx_calls, calls);
-	} else {
-		__sync_fetch_and_add(&c->rx_bytes, bytes);
-		__sync_fetch_and_add(&c->rx_calls, calls);
-	}
+	__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
+	/* The compiler would make an "or" of adding 0, which 5.10 does not have. */
+	if (calls)
+		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
 }
 
 static __always_inline void add_counters(struct counters *to, const struct counters *from)
@@ -88,32 +104,37 @@ static __always_inline void add_counters(struct counters *to, const struct count
 
 static __always_inline void process_key(struct process_key *key, struct task_struct *task)
 {
-	key->start_ns = task->group_leader->start_boottime;
-	key->pid = task->tgid;
+	key->start_ns = READ2(task, group_leader, start_boottime);
+	key->pid = READ(task, tgid);
 	key->zero = 0;
 }
 
 /*
  * Only one CPU gives away rows at a time: a row that is given away may be used
  * again at once, and the other must not hold it. Tries a while, since the
- * holder is quick; a CPU that interrupted the holder tries in vain.
+ * holder is quick; a CPU that interrupted the holder tries in vain. An element
+ * of a map is a lock that Linux 5.10 has too.
  */
-static __always_inline bool fold_lock(struct state *st)
+static __always_inline bool fold_lock(void)
 {
-	for (int i = 0; i < 256; i++)
-		if (!READ_ONCE(st->folding) && __sync_val_compare_and_swap(&st->folding, 0, 1) == 0)
+	__u32 zero = 0;
+
+	for (int i = 0; i < 64; i++)
+		if (bpf_map_update_elem(&folding, &zero, &zero, BPF_NOEXIST) == 0)
 			return true;
 	return false;
 }
 
-static __always_inline void fold_unlock(struct state *st)
+static __always_inline void fold_unlock(void)
 {
-	__sync_lock_test_and_set(&st->folding, 0);
+	__u32 zero = 0;
+
+	bpf_map_delete_elem(&folding, &zero);
 }
 
 static __always_inline struct finished *finished_row(__u32 slot, const struct process *p)
 {
-	void *table = bpf_map_lookup_elem(&finished, &slot);
+	void *table = TABLE(finished, slot);
 	struct totals *t = get_totals(slot);
 	struct finished_key key;
 	struct finished *f;
@@ -168,12 +189,12 @@ __noinline int fold_processes(__u64 generation)
 {
 	__u32 slot = generation & 1;
 	struct state *st = get_state();
-	void *queue = bpf_map_lookup_elem(&ended, &slot);
-	void *table = bpf_map_lookup_elem(&processes, &slot);
+	void *queue = TABLE(ended, slot);
+	void *table = TABLE(processes, slot);
 	struct totals *t = get_totals(slot);
 	int n = 0;
 
-	if (!st || !queue || !table || !t || !fold_lock(st))
+	if (!st || !queue || !table || !t || !fold_lock())
 		return 0;
 	for (int i = 0; i < FOLD_AT_ONCE; i++) {
 		struct process_key key;
@@ -196,7 +217,7 @@ __noinline int fold_processes(__u64 generation)
 		__sync_fetch_and_add(&st->folds_done, 1);
 		n++;
 	}
-	fold_unlock(st);
+	fold_unlock();
 	return n;
 }
 
@@ -206,13 +227,12 @@ __noinline int fold_processes(__u64 generation)
  */
 __noinline int fold_flows(__u32 slot)
 {
-	struct state *st = get_state();
-	void *queue = bpf_map_lookup_elem(&closed, &slot);
-	void *table = bpf_map_lookup_elem(&flows, &slot);
+	void *queue = TABLE(closed, slot);
+	void *table = TABLE(flows, slot);
 	struct totals *t = get_totals(slot);
 	int n = 0;
 
-	if (!st || !queue || !table || !t || !fold_lock(st))
+	if (!queue || !table || !t || !fold_lock())
 		return 0;
 	for (int i = 0; i < FOLD_AT_ONCE; i++) {
 		struct flow_key key, next;
@@ -235,7 +255,7 @@ __noinline int fold_flows(__u32 slot)
 			bpf_map_push_elem(queue, &next, 0);
 		n++;
 	}
-	fold_unlock(st);
+	fold_unlock();
 	return n;
 }
 
@@ -276,7 +296,7 @@ static __always_inline void set_owner(struct process *p, struct task_struct *tas
 /* Fills in who the current process is. */
 static __noinline void introduce(struct process *p, const struct process_key *key, __u32 netns)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct pid *pid;
 	unsigned int level;
 
@@ -308,14 +328,14 @@ static __noinline struct process *new_process(__u64 generation, const struct pro
 					      __u32 netns)
 {
 	__u32 slot = generation & 1;
-	void *table = bpf_map_lookup_elem(&processes, &slot);
+	void *table = TABLE(processes, slot);
 	struct totals *t = get_totals(slot);
 	struct process *p;
 	int err;
 
 	if (!table || !t)
 		return NULL;
-	if (key->pid && !bpf_get_current_task_btf()->signal->live.counter)
+	if (key->pid && !READ2(current_task(), signal, live.counter))
 		return NULL;
 	err = bpf_map_update_elem(table, key, &zero_process, BPF_NOEXIST);
 	if (err == -E2BIG && fold_processes(generation))
@@ -341,16 +361,22 @@ static __always_inline void mapped(__u32 to[4], __u32 v4)
 	to[3] = v4;
 }
 
+#ifdef SET_TP_BTF
+#define READ_ADDRESS(to, sk, field) \
+	for (int i = 0; i < 4; i++) \
+	(to)[i] = (sk)->__sk_common.field.in6_u.u6_addr32[i]
+#else
+#define READ_ADDRESS(to, sk, field) bpf_core_read(to, sizeof(to), &(sk)->__sk_common.field)
+#endif
+
 static __always_inline void get_ends(struct ends *e, struct sock *sk)
 {
-	if (sk->__sk_common.skc_family == AF_INET6) {
-		for (int i = 0; i < 4; i++) {
-			e->local[i] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[i];
-			e->remote[i] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[i];
-		}
+	if (READ(sk, __sk_common.skc_family) == AF_INET6) {
+		READ_ADDRESS(e->local, sk, skc_v6_rcv_saddr);
+		READ_ADDRESS(e->remote, sk, skc_v6_daddr);
 	} else {
-		mapped(e->local, sk->__sk_common.skc_rcv_saddr);
-		mapped(e->remote, sk->__sk_common.skc_daddr);
+		mapped(e->local, READ(sk, __sk_common.skc_rcv_saddr));
+		mapped(e->remote, READ(sk, __sk_common.skc_daddr));
 	}
 }
 
@@ -390,8 +416,8 @@ static __always_inline void set_remote(struct flow *f, struct sock *sk, const st
 {
 	__builtin_memcpy(f->remote_address, e->remote, sizeof(f->remote_address));
 	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
-	f->remote_port = bpf_ntohs(sk->__sk_common.skc_dport);
-	f->family = sk->__sk_common.skc_family;
+	f->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
+	f->family = READ(sk, __sk_common.skc_family);
 	if (f->family == AF_INET6 && (is_v4(e->remote) || (is_any(e->remote) && is_v4(e->local))))
 		f->family = AF_INET;
 	f->flags = (is_any(e->remote) ? 0 : FLOW_CONNECTED) | (is_loopback(e) ? FLOW_LOOPBACK : 0);
@@ -402,7 +428,7 @@ static __noinline struct flow *new_flow(__u64 generation, const struct flow_key 
 					struct sock *sk, struct socket_state *s)
 {
 	__u32 slot = generation & 1;
-	void *table = bpf_map_lookup_elem(&flows, &slot);
+	void *table = TABLE(flows, slot);
 	struct totals *t = get_totals(slot);
 	struct flow *f;
 	int err;
@@ -416,7 +442,7 @@ static __noinline struct flow *new_flow(__u64 generation, const struct flow_key 
 	if (!f || err)
 		return f;
 	__sync_fetch_and_add(&t->flow_rows, 1);
-	f->netns = sk->__sk_common.skc_net.net->ns.inum;
+	f->netns = READ2(sk, __sk_common.skc_net.net, ns.inum);
 	f->first_seen_ns = bpf_ktime_get_boot_ns();
 	if (s->generation == generation)
 		f->next_user = s->users;
@@ -430,7 +456,7 @@ static __noinline void retire(struct state *st, struct socket_state *s)
 {
 	__u64 generation = READ_ONCE(st->generation);
 	__u32 slot = generation & 1;
-	void *queue = bpf_map_lookup_elem(&closed, &slot);
+	void *queue = TABLE(closed, slot);
 	struct flow_key key = { .process = s->users, .flow = s->flow };
 
 	if (!queue || s->generation != generation)
@@ -439,15 +465,20 @@ static __noinline void retire(struct state *st, struct socket_state *s)
 	bpf_map_push_elem(queue, &key, 0);
 }
 
-static __always_inline __u64 next_flow(struct state *st)
+/*
+ * Drawn at random, as 5.10 cannot count and read in one step. 53 bits are what
+ * every reader of JSON keeps; that two of a million are alike happens once in
+ * 18,000 such tables.
+ */
+static __always_inline __u64 next_flow(void)
 {
-	return __sync_fetch_and_add(&st->flows, 1) + 1;
+	return (__u64)(bpf_get_prandom_u32() & 0x1fffff) << 32 | bpf_get_prandom_u32();
 }
 
 /* Its addresses are those of the newest event; a new remote end is a new flow. */
 static __always_inline bool same_remote(const struct flow *f, struct sock *sk, const struct ends *e)
 {
-	return f->remote_port == bpf_ntohs(sk->__sk_common.skc_dport) &&
+	return f->remote_port == bpf_ntohs(READ(sk, __sk_common.skc_dport)) &&
 	       same_address((const __u32 *)f->remote_address, e->remote);
 }
 
@@ -464,7 +495,7 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 		f = get_flow(generation & 1, &key);
 		if (f && !same_remote(f, sk, e) && f->flags & FLOW_CONNECTED) {
 			retire(st, s);
-			key.flow = s->flow = next_flow(st);
+			key.flow = s->flow = next_flow();
 			f = NULL;
 		}
 		if (!f)
@@ -501,9 +532,9 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		return;
 	p = get_process(slot, key);
 	if (!p)
-		p = new_process(generation, key, sk->__sk_common.skc_net.net->ns.inum);
+		p = new_process(generation, key, READ2(sk, __sk_common.skc_net.net, ns.inum));
 	if (p) {
-		p->last_seen_ns = now(st);
+		p->last_seen_ns = now(t);
 		if (protocol >= 0 && protocol < PROTOCOLS)
 			add((struct counters *)&p->traffic.protocols + protocol, tx, bytes, calls);
 	}

@@ -27,8 +27,23 @@
 #define TCP_SYN_SENT 2
 #define TCP_SYN_RECV 3
 
-#define E2BIG  7
-#define EEXIST 17
+#define E2BIG 7
+
+#define SOCKFS_MAGIC 0x534F434B
+
+/*
+ * How a field is read. The verifier knows what the arguments of a tp_btf program
+ * point to, and lets it load from there; elsewhere it takes a helper.
+ */
+#ifdef SET_TP_BTF
+#define READ(p, field)		((p)->field)
+#define READ2(p, field, of)	((p)->field->of)
+#define READ_BITFIELD(p, field) BPF_CORE_READ_BITFIELD(p, field)
+#else
+#define READ(p, field)		BPF_CORE_READ(p, field)
+#define READ2(p, field, of)	BPF_CORE_READ(p, field, of)
+#define READ_BITFIELD(p, field) BPF_CORE_READ_BITFIELD_PROBED(p, field)
+#endif
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -52,6 +67,10 @@ struct in6_addr {
 
 struct proto {
 	int (*recvmsg)(void);
+};
+
+struct proto___older {
+	int (*sendpage)(void); /* up to 6.4 */
 };
 
 struct sock_common {
@@ -99,7 +118,18 @@ struct socket {
 	struct sock *sk;
 };
 
-struct file;
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+	void *private_data;
+};
 
 struct kernfs_node {
 	struct kernfs_node *__parent; /* from 6.15 */
@@ -159,7 +189,23 @@ struct task_struct {
 	char comm[16];
 };
 
-struct bpf_iter_meta;
+struct seq_file;
+
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+
+struct bpf_iter__bpf_map_elem {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		void *key;
+	};
+	union {
+		void *value;
+	};
+};
 
 struct bpf_iter__task_file {
 	union {
@@ -172,6 +218,17 @@ struct bpf_iter__task_file {
 	union {
 		struct file *file;
 	};
+};
+
+/* The records of the classic tracepoints. */
+struct trace_event_raw_sock_msg_length {
+	const void *sk;
+	int ret;
+	int flags;
+};
+
+struct trace_event_raw_tcp_event_sk {
+	const void *skaddr;
 };
 
 #pragma clang attribute pop

@@ -4,11 +4,16 @@
  * count() counts.
  *
  * Sends are counted by what the call returned. So are receives, but for plain
- * TCP, where splice and zero-copy receive pass by the call's tracepoint: there
- * the bytes are how far copied_seq moved. One tracepoint fires on all of these
- * ways, tcp_rcv_space_adjust, under the lock that copied_seq moves under.
+ * TCP, where splice and zero-copy receive do not pass the place that tells:
+ * there the bytes are how far copied_seq moved. tcp_rcv_space_adjust is on all
+ * of these ways, under the lock that copied_seq moves under.
+ *
+ * This file is compiled once for each set of hooks, which differ in how they
+ * come to know of a call. Who is who they learn in one way: the kernel skips a
+ * tp_btf program only where it runs already on that CPU.
  */
 #include <linux/bpf.h>
+#include <linux/ptrace.h>
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,6 +26,8 @@
 #include "kernel.h"
 #include "maps.h"
 #include "count.h"
+#include "sockets.h"
+#include "rows.h"
 
 /*
  * What is attached only jumps to what counts, through a slot that an upgrade
@@ -28,7 +35,7 @@
  * programs would count twice or not at all for a moment.
  */
 #define HOOK(name, section)                                           \
-	int name(unsigned long long *ctx);                            \
+	int name();                                                   \
 	struct {                                                      \
 		__uint(type, BPF_MAP_TYPE_PROG_ARRAY);                \
 		__uint(max_entries, 1);                               \
@@ -43,84 +50,17 @@
 	}                                                             \
 	SEC(section)
 
-/* The protocol whose column it is counted in, or -1: not counted. */
-static __always_inline int protocol_of(struct sock *sk)
-{
-	__u16 family = sk->__sk_common.skc_family;
-
-	if (family == AF_PACKET)
-		return PROTOCOL_PACKET;
-	if (family == AF_SMC)
-		return PROTOCOL_OTHER;
-	if (family != AF_INET && family != AF_INET6)
-		return -1;
-	switch (sk->sk_protocol) {
-	case IPPROTO_ICMP:
-		return PROTOCOL_ICMP;
-	case IPPROTO_ICMPV6:
-		return PROTOCOL_ICMP6;
-	}
-	if (sk->sk_type == SOCK_RAW)
-		return PROTOCOL_RAW;
-	switch (sk->sk_protocol) {
-	case IPPROTO_TCP:
-		return PROTOCOL_TCP;
-	case IPPROTO_UDP:
-		return PROTOCOL_UDP;
-	case IPPROTO_UDPLITE:
-		return PROTOCOL_UDPLITE;
-	case IPPROTO_SCTP:
-		return PROTOCOL_SCTP;
-	case IPPROTO_MPTCP:
-		return PROTOCOL_MPTCP;
-	}
-	return PROTOCOL_OTHER;
-}
-
-/*
- * Nobody took over its receiving: not kTLS, sockmap or MPTCP, and it is not the
- * inner socket of a kernel user. In every such case recvmsg is another one.
- */
-static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int protocol)
-{
-	__u64 recvmsg;
-
-	if (protocol != PROTOCOL_TCP || BPF_CORE_READ_BITFIELD(sk, sk_kern_sock))
-		return false;
-	recvmsg = (__u64)sk->__sk_common.skc_prot->recvmsg;
-	return recvmsg == st->tcp_recvmsg[0] || recvmsg == st->tcp_recvmsg[1];
-}
-
-/*
- * The state of a socket. That of TCP is made at its birth, by the loader, or as
- * it receives; there may be no memory for it. A receive that finds none is
- * counted by what the call returned.
- */
-static __always_inline struct socket_state *socket_state(struct state *st, struct sock *sk,
-							 int protocol)
-{
-	struct socket_state *s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	struct socket_state new = {};
-
-	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET || !keep_flows ||
-	    sk->__sk_common.skc_family == AF_SMC)
-		return s;
-	new.flow = next_flow(st);
-	new.generation = ~0ULL;
-	return bpf_sk_storage_get(&sockets, sk, &new, BPF_SK_STORAGE_GET_F_CREATE);
-}
-
 static __always_inline void count_current(struct state *st, struct sock *sk, struct socket_state *s,
 					  int protocol, bool tx, __u64 bytes, __u64 calls)
 {
 	struct process_key key;
 
-	process_key(&key, bpf_get_current_task_btf());
+	process_key(&key, current_task());
 	count(st, &key, sk, s, protocol, tx, bytes, calls);
 }
 
-HOOK(sent, "tp_btf/sock_send_length")
-int BPF_PROG(sent, struct sock *sk, int ret)
+/* A send call has ended. */
+static __always_inline int on_sent(struct sock *sk, int ret)
 {
 	struct state *st = get_state();
 	int protocol;
@@ -130,12 +70,12 @@ int BPF_PROG(sent, struct sock *sk, int ret)
 	protocol = protocol_of(sk);
 	if (protocol < 0)
 		return 0;
-	count_current(st, sk, socket_state(st, sk, protocol), protocol, true, ret, 1);
+	count_current(st, sk, socket_state(sk, protocol), protocol, true, ret, 1);
 	return 0;
 }
 
-HOOK(received, "tp_btf/sock_recv_length")
-int BPF_PROG(received, struct sock *sk, int ret, int flags)
+/* A receive call has ended. */
+static __always_inline int on_received(struct sock *sk, int ret, int flags, __u64 calls)
 {
 	struct state *st = get_state();
 	struct socket_state *s;
@@ -146,7 +86,7 @@ int BPF_PROG(received, struct sock *sk, int ret, int flags)
 	protocol = protocol_of(sk);
 	if (protocol < 0)
 		return 0;
-	s = socket_state(st, sk, protocol);
+	s = socket_state(sk, protocol);
 	/* MSG_OOB takes the urgent byte from beside the stream. */
 	if (s && !(flags & MSG_OOB) && is_plain_tcp(st, sk, protocol)) {
 		if (s->base == BASE_RECEIVE)
@@ -154,89 +94,183 @@ int BPF_PROG(received, struct sock *sk, int ret, int flags)
 		else
 			ret = 0;
 	}
-	count_current(st, sk, s, protocol, false, ret, 1);
+	count_current(st, sk, s, protocol, false, ret, calls);
 	return 0;
 }
 
-static __always_inline bool sock_flag(struct sock *sk, int flag)
+/* A TCP socket has handed out bytes, some way or other. */
+static __always_inline int on_copied(struct sock *sk)
 {
-	return sk->__sk_common.skc_flags & 1UL << flag;
+	struct state *st = get_state();
+	struct process_key key = {};
+	struct socket_state *s = NULL;
+	int protocol;
+	__s32 n;
+
+	if (!st)
+		return 0;
+	n = newly_copied(st, sk, &s);
+	protocol = protocol_of(sk);
+	if (n <= 0 || !st->counting || !is_plain_tcp(st, sk, protocol))
+		return 0;
+	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
+	if (READ(sk, sk_lock.owned))
+		process_key(&key, current_task());
+	count(st, &key, sk, s, protocol, false, n, 0);
+	return 0;
 }
 
-/* A FIN takes a sequence number of its own, that is no byte. */
-static __always_inline __u32 copied_seq(struct sock *sk, struct tcp_sock *tp)
-{
-	__u32 copied = tp->copied_seq;
+#if defined(SET_TP_BTF)
 
-	if (sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE)) && copied == tp->rcv_nxt)
-		copied--;
-	return copied;
+HOOK(sent, "tp_btf/sock_send_length")
+int BPF_PROG(sent, struct sock *sk, int ret)
+{
+	return on_sent(sk, ret);
 }
 
-/*
- * The stream skips an urgent byte, which whoever wants it takes by MSG_OOB.
- * urg_seq stays when that is done: each is dealt with once.
- */
-static __always_inline bool skipped_urgent(struct sock *sk, struct tcp_sock *tp,
-					   struct socket_state *s, __u32 copied)
+HOOK(received, "tp_btf/sock_recv_length")
+int BPF_PROG(received, struct sock *sk, int ret, int flags)
 {
-	__u32 urgent = tp->urg_seq;
-
-	if (urgent == s->urgent || urgent - s->copied >= copied - s->copied)
-		return false;
-	s->urgent = urgent;
-	return !sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_URGINLINE));
-}
-
-static __always_inline void new_state(struct state *st, struct socket_state *s, struct tcp_sock *tp)
-{
-	__builtin_memset(s, 0, sizeof(*s));
-	s->flow = next_flow(st);
-	s->generation = ~0ULL;
-	s->urgent = tp->urg_seq;
+	return on_received(sk, ret, flags, 1);
 }
 
 HOOK(copied, "tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(copied, struct sock *sk)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct state *st = get_state();
-	struct socket_state *s, new;
-	struct process_key key = {};
-	int protocol;
-	__u32 seq;
-	__s32 n;
+	return on_copied(sk);
+}
 
-	if (!st || !tp)
+#elif defined(SET_TRACEPOINT)
+
+HOOK(sent, "tracepoint/sock/sock_send_length")
+int sent(struct trace_event_raw_sock_msg_length *ctx)
+{
+	return on_sent((struct sock *)ctx->sk, ctx->ret);
+}
+
+HOOK(received, "tracepoint/sock/sock_recv_length")
+int received(struct trace_event_raw_sock_msg_length *ctx)
+{
+	return on_received((struct sock *)ctx->sk, ctx->ret, ctx->flags, 1);
+}
+
+HOOK(copied, "tracepoint/tcp/tcp_rcv_space_adjust")
+int copied(struct trace_event_raw_tcp_event_sk *ctx)
+{
+	return on_copied((struct sock *)ctx->skaddr);
+}
+
+#else
+
+/*
+ * A call is noted as it begins, by where its return address lies on the stack:
+ * that names the task, and what it is in if one call is inside another.
+ */
+#ifdef __TARGET_ARCH_x86
+#define RETURNED_FROM(ctx) (PT_REGS_SP(ctx) - sizeof(long))
+#else
+#define RETURNED_FROM(ctx) PT_REGS_SP(ctx)
+#endif
+
+static __always_inline int begin_call(struct pt_regs *ctx, int flags, __u32 calls)
+{
+	struct socket *socket = (struct socket *)PT_REGS_PARM1(ctx);
+	struct call call = { .flags = flags, .calls = calls };
+	__u64 key = PT_REGS_SP(ctx);
+	struct state *st;
+
+	call.sock = (__u64)BPF_CORE_READ(socket, sk);
+	if (bpf_map_update_elem(&begun, &key, &call, BPF_ANY) == 0)
 		return 0;
-	seq = copied_seq(sk, tp);
-	s = bpf_sk_storage_get(&sockets, sk, NULL, 0);
-	if (!s) {
-		new_state(st, &new, tp);
-		new.copied = seq;
-		new.base = st->counting ? BASE_RECEIVE : BASE_KNOWN;
-		bpf_sk_storage_get(&sockets, sk, &new, BPF_SK_STORAGE_GET_F_CREATE);
-		return 0;
-	}
-	if (s->base == BASE_BIRTH)
-		s->copied = tp->rcv_nxt - (__u32)tp->bytes_received;
-	n = seq - s->copied;
-	if (n <= 0)
-		return 0;
-	n -= skipped_urgent(sk, tp, s, seq);
-	s->copied = seq;
-	if (s->base == BASE_RECEIVE)
-		return 0;
-	s->base = BASE_KNOWN;
-	protocol = protocol_of(sk);
-	if (!n || !st->counting || !is_plain_tcp(st, sk, protocol))
-		return 0;
-	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
-	if (sk->sk_lock.owned)
-		process_key(&key, bpf_get_current_task_btf());
-	count(st, &key, sk, s, protocol, false, n, 0);
+	st = get_state();
+	if (st)
+		__sync_fetch_and_add(&st->unnoted, 1);
 	return 0;
 }
+
+/* False: it was not noted. */
+static __always_inline bool end_call(struct pt_regs *ctx, struct call *call)
+{
+	__u64 key = RETURNED_FROM(ctx);
+	struct call *found = bpf_map_lookup_elem(&begun, &key);
+
+	if (!found)
+		return false;
+	*call = *found;
+	bpf_map_delete_elem(&begun, &key);
+	return true;
+}
+
+HOOK(sending, "kprobe")
+int sending(struct pt_regs *ctx)
+{
+	return begin_call(ctx, 0, 1);
+}
+
+/* Up to 6.4. Where the protocol has no sendpage of its own, it goes on to sendmsg. */
+HOOK(sending_page, "kprobe")
+int sending_page(struct pt_regs *ctx)
+{
+	struct socket *socket = (struct socket *)PT_REGS_PARM1(ctx);
+	struct proto___older *proto;
+
+	proto = (struct proto___older *)BPF_CORE_READ(socket, sk, __sk_common.skc_prot);
+	if (!bpf_core_field_exists(proto->sendpage) || !BPF_CORE_READ(proto, sendpage))
+		return 0;
+	return begin_call(ctx, 0, 1);
+}
+
+HOOK(sent, "kretprobe")
+int sent(struct pt_regs *ctx)
+{
+	struct call call;
+
+	if (!end_call(ctx, &call))
+		return 0;
+	return on_sent((struct sock *)call.sock, PT_REGS_RC(ctx));
+}
+
+HOOK(receiving, "kprobe")
+int receiving(struct pt_regs *ctx)
+{
+	return begin_call(ctx, PT_REGS_PARM4(ctx), 1);
+}
+
+HOOK(splicing, "kprobe")
+int splicing(struct pt_regs *ctx)
+{
+	return begin_call(ctx, 0, 0);
+}
+
+/* Not of UDP: a task may sleep long in there, and not every return can be awaited. */
+HOOK(received, "kretprobe")
+int received(struct pt_regs *ctx)
+{
+	struct call call;
+	int protocol;
+
+	if (!end_call(ctx, &call))
+		return 0;
+	protocol = protocol_of((struct sock *)call.sock);
+	if (protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE)
+		return 0;
+	return on_received((struct sock *)call.sock, PT_REGS_RC(ctx), call.flags, call.calls);
+}
+
+/* With a negative length where it is peeked at. */
+HOOK(consumed, "kprobe")
+int consumed(struct pt_regs *ctx)
+{
+	return on_received((struct sock *)PT_REGS_PARM1(ctx), PT_REGS_PARM3(ctx), 0, 1);
+}
+
+HOOK(copied, "kprobe")
+int copied(struct pt_regs *ctx)
+{
+	return on_copied((struct sock *)PT_REGS_PARM1(ctx));
+}
+
+#endif
 
 HOOK(born, "tp_btf/inet_sock_set_state")
 int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
@@ -245,13 +279,15 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 	struct socket_state *s, new;
 	struct tcp_sock *tp;
 
-	if (newstate != TCP_SYN_SENT && newstate != TCP_SYN_RECV)
+	if ((newstate != TCP_SYN_SENT && newstate != TCP_SYN_RECV) || oldstate == TCP_SYN_SENT)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
-	if (!st || !tp || oldstate == TCP_SYN_SENT)
+	if (!st || protocol_of(sk) != PROTOCOL_TCP)
 		return 0;
-	new_state(st, &new, tp);
-	s = bpf_sk_storage_get(&sockets, sk, &new, BPF_SK_STORAGE_GET_F_CREATE);
+	tp = tcp_sock(sk);
+	if (!tp)
+		return 0;
+	new_state(&new, tp);
+	s = make_state(sk, &new);
 	if (s && s->flow != new.flow) {
 		retire(st, s);
 		*s = new;
@@ -259,19 +295,33 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 	return 0;
 }
 
-static __always_inline void close_socket(struct socket_state *s)
-{
-	struct state *st = get_state();
-
-	if (s && st)
-		retire(st, s);
-}
-
 /* No descriptor refers to the socket any more. */
 HOOK(released, "cgroup/sock_release")
-int released(unsigned long long *ctx)
+int released(struct bpf_sock *ctx)
 {
-	close_socket(bpf_sk_storage_get(&sockets, (struct bpf_sock *)ctx, NULL, 0));
+	struct state *st = get_state();
+	struct socket_state *s;
+
+#ifdef SET_TP_BTF
+	s = bpf_sk_storage_get(&sockets, ctx, NULL, 0);
+	if (s && st)
+		retire(st, s);
+#else
+	/* The context is the socket, but as a number only what was stored somewhere has it. */
+	__u32 zero = 0;
+	__u64 *address = bpf_map_lookup_elem(&scratch, &zero), key;
+
+	if (!address || !st)
+		return 1;
+	*(void *volatile *)address = ctx;
+	key = READ_ONCE(*address);
+	s = bpf_map_lookup_elem(&sockets, &key);
+	if (!s)
+		return 1;
+	retire(st, s);
+	if (ctx->protocol != IPPROTO_TCP)
+		bpf_map_delete_elem(&sockets, &key);
+#endif
 	return 1;
 }
 
@@ -279,7 +329,17 @@ int released(unsigned long long *ctx)
 HOOK(destroyed, "tp_btf/tcp_destroy_sock")
 int BPF_PROG(destroyed, struct sock *sk)
 {
-	close_socket(bpf_sk_storage_get(&sockets, sk, NULL, 0));
+	struct socket_state *s = find_state(sk);
+	struct state *st = get_state();
+
+	if (!s || !st)
+		return 0;
+	retire(st, s);
+#ifndef SET_TP_BTF
+	__u64 key = (__u64)sk;
+
+	bpf_map_delete_elem(&sockets, &key);
+#endif
 	return 0;
 }
 
@@ -303,7 +363,7 @@ int BPF_PROG(exited, struct task_struct *task)
 	struct process *p;
 	__u32 slot;
 
-	if (task->signal->live.counter)
+	if (READ2(task, signal, live.counter))
 		return 0;
 	p = process_of(task, &key, &slot);
 	if (p)
@@ -320,12 +380,14 @@ int BPF_PROG(freed, struct task_struct *task)
 	void *queue;
 	__u32 slot;
 
-	if (task != task->group_leader)
+	if (task != READ(task, group_leader))
 		return 0;
 	p = process_of(task, &key, &slot);
 	if (!p)
 		return 0;
-	queue = bpf_map_lookup_elem(&ended, &slot);
+	if (!p->exited_ns)
+		p->exited_ns = bpf_ktime_get_boot_ns();
+	queue = TABLE(ended, slot);
 	if (queue)
 		bpf_map_push_elem(queue, &key, 0);
 	return 0;
@@ -338,7 +400,7 @@ int BPF_PROG(renamed, struct task_struct *task, const char *comm)
 	struct process *p;
 	__u32 slot;
 
-	if (task != task->group_leader)
+	if (task != READ(task, group_leader))
 		return 0;
 	p = process_of(task, &key, &slot);
 	if (p)
@@ -371,7 +433,7 @@ int BPF_PROG(moved, struct cgroup *cgroup, const char *path, struct task_struct 
 		return 0;
 	p = process_of(task, &key, &slot);
 	if (p) {
-		p->cgroup_id = cgroup->kn->id;
+		p->cgroup_id = READ2(cgroup, kn, id);
 		note_cgroup(cgroup, p->cgroup_id);
 	}
 	return 0;
@@ -379,6 +441,29 @@ int BPF_PROG(moved, struct cgroup *cgroup, const char *path, struct task_struct 
 
 /* Descriptors that the loader opened for seed(): TCP over IPv4 and over IPv6. */
 const volatile __u32 loader_sockets[2];
+
+#ifdef SET_TP_BTF
+
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	struct socket *socket = bpf_sock_from_file(file);
+
+	return socket ? socket->sk : NULL;
+}
+
+#else
+
+/* bpf_sock_from_file() is there from 5.11 only. */
+static __always_inline struct sock *sock_of(struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+
+	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != SOCKFS_MAGIC || !socket)
+		return NULL;
+	return BPF_CORE_READ(socket, sk);
+}
+
+#endif
 
 /*
  * Read once by the loader, before counting begins: notes for the TCP sockets
@@ -392,31 +477,27 @@ int seed(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct state *st = get_state();
 	struct socket_state base;
-	struct socket *socket;
 	struct tcp_sock *tp;
 	struct sock *sk;
 
 	if (!task || !file || !st)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	if (!socket)
-		return 0;
-	sk = socket->sk;
+	sk = sock_of(file);
 	if (!sk || protocol_of(sk) != PROTOCOL_TCP)
 		return 0;
-	tp = bpf_skc_to_tcp_sock(sk);
+	tp = tcp_sock(sk);
 	if (!tp)
 		return 0;
 	if (task->tgid == (int)(bpf_get_current_pid_tgid() >> 32)) {
 		if (ctx->fd == loader_sockets[0])
-			st->tcp_recvmsg[0] = (__u64)sk->__sk_common.skc_prot->recvmsg;
+			st->tcp_recvmsg[0] = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
 		else if (ctx->fd == loader_sockets[1])
-			st->tcp_recvmsg[1] = (__u64)sk->__sk_common.skc_prot->recvmsg;
+			st->tcp_recvmsg[1] = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
 	}
-	new_state(st, &base, tp);
+	new_state(&base, tp);
 	base.copied = copied_seq(sk, tp);
-	base.base = BASE_KNOWN;
-	bpf_sk_storage_get(&sockets, sk, &base, BPF_SK_STORAGE_GET_F_CREATE);
+	base.base = BASE_SEEDED;
+	make_state(sk, &base);
 	return 0;
 }
 

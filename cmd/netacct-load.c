@@ -9,6 +9,7 @@
 
 #include "cli.h"
 #include "hooks.h"
+#include "text.h"
 
 static const char usage[] =
 	"Usage: netacct-load [options]\n"
@@ -20,7 +21,7 @@ static const char usage[] =
 	"      --no-flows         count by process only\n"
 	"      --group NAME       let this group read the account\n"
 	"      --group-traverse   and let it pass through /sys/fs/bpf (chmod o+x)\n"
-	"      --hooks SET        auto (default) or tp_btf\n"
+	"      --hooks SET        auto (default), tp_btf, tracepoint or kprobe\n"
 	"      --force            outside the initial pid namespace too\n" CLI_USAGE;
 
 enum { MAX_PROCESSES = CLI_OWN, MAX_FLOWS, NO_FLOWS, GROUP, GROUP_TRAVERSE, HOOKS, FORCE };
@@ -48,12 +49,16 @@ static gid_t group_id(const char *name)
 	return group->gr_gid;
 }
 
-static void choose_hooks(const char *set)
+static enum hook_set hook_set(const char *name)
 {
-	if (strcmp(set, "tracepoint") == 0 || strcmp(set, "kprobe") == 0)
-		cli_fail(0, "this version has no hook set '%s'; it has tp_btf", set);
-	if (strcmp(set, "auto") != 0 && strcmp(set, "tp_btf") != 0)
-		cli_misuse("--hooks takes auto or tp_btf, not '%s'", set);
+	static const enum hook_set all[] = { HOOKS_TP_BTF, HOOKS_TRACEPOINT, HOOKS_KPROBE };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (strcmp(name, text_hooks(all[i])) == 0)
+			return all[i];
+	if (strcmp(name, "auto") != 0)
+		cli_misuse("--hooks takes auto, tp_btf, tracepoint or kprobe, not '%s'", name);
+	return HOOKS_NONE;
 }
 
 /* An option that is not given agrees with everything. */
@@ -67,6 +72,8 @@ static const char *disagreement(const struct meta *m, const struct load_options 
 		return "--no-flows";
 	if (o->gid && o->gid != m->gid)
 		return "--group";
+	if (o->hooks && o->hooks != m->hooks)
+		return "--hooks";
 	return NULL;
 }
 
@@ -95,11 +102,14 @@ static int already_loaded(const struct cli *cli, const struct load_options *o)
 int main(int argc, char **argv)
 {
 	struct load_options o = {}, with_defaults;
+	const char *hooks = getenv("NETACCT_HOOKS");
+	char what[LOAD_WHAT];
 	struct cli cli;
-	char what[256];
 	int c, err;
 
 	cli_init(&cli, usage);
+	if (hooks && *hooks)
+		o.hooks = hook_set(hooks);
 	while ((c = getopt_long(argc, argv, CLI_SHORT, options, NULL)) != -1) {
 		switch (c) {
 		case MAX_PROCESSES:
@@ -118,7 +128,7 @@ int main(int argc, char **argv)
 			o.group_traverse = true;
 			break;
 		case HOOKS:
-			choose_hooks(optarg);
+			o.hooks = hook_set(optarg);
 			break;
 		case FORCE:
 			o.force = true;

@@ -97,8 +97,8 @@ static void print_json(const struct status *s)
 	double cost = status_cost(s);
 	json_t *doc;
 
-	doc = json_pack("{si ss ss ss ss so ss sI ss sb sb so so so so sI so so so}", "schema",
-			NETACCT_SCHEMA, "version", s->meta.version, "boot_id", s->meta.boot_id,
+	doc = json_pack("{si ss ss ss ss so ss sI ss sb sb so so so so sI so so so}", "schema", 1,
+			"version", s->meta.version, "boot_id", s->meta.boot_id,
 			"loaded_at", text_time(loaded, s->meta.loaded_at_ns), "hooks",
 			text_hooks(s->meta.hooks), "filters", json_object(), "other_hooks", others,
 			"generation", (json_int_t)s->generation.number, "reset_at",

@@ -19,9 +19,12 @@
 #include "account.h"
 #include "bpffs.h"
 #include "hooks.h"
-#include "netacct.skel.h"
-#include "pins.h"
 #include "generation.h"
+#include "pins.h"
+#include "probes.h"
+#include "rows.h"
+#include "sets.h"
+#include "tracefs.h"
 
 #define LOCK_SECONDS 10
 
@@ -33,10 +36,13 @@ struct loader {
 	const char *pin_dir;
 	const struct load_options *o;
 	char dir[PATH_MAX]; /* where pins are made, until it is renamed */
-	struct netacct *skel;
+	struct btf *btf;    /* of the kernel */
+	struct set set;
 	struct state *state;
 	int sockets[2];
 	bool traverse; /* the group needs the file system's root to be opened for it */
+	bool refused;  /* it was the kernel that would not have this set: another may do */
+	char passed_over[2][128];
 	char *what;
 };
 
@@ -48,7 +54,7 @@ static int failed(struct loader *l, int err, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(l->what, 256, fmt, ap);
+	vsnprintf(l->what, LOAD_WHAT, fmt, ap);
 	va_end(ap);
 	return err;
 }
@@ -61,42 +67,30 @@ static bool is_entry(const struct bpf_program *prog)
 	return end && strcmp(end, "_hook") == 0;
 }
 
-static const char *hook_name(const struct bpf_program *prog)
+static bool is_of(const struct bpf_program *prog, const char *type)
 {
-	return strchr(bpf_program__section_name(prog), '/') + 1;
+	return strncmp(bpf_program__section_name(prog), type, strlen(type)) == 0;
 }
 
-static bool is_cgroup_hook(const struct bpf_program *prog)
+/* A program for kprobes has many hooks, and is called by its own name. */
+static const char *hook_name(const struct bpf_program *prog, char name[64])
 {
-	return strncmp(bpf_program__section_name(prog), "cgroup/", 7) == 0;
+	const char *slash = strrchr(bpf_program__section_name(prog), '/');
+
+	snprintf(name, 64, "%s", slash ? slash + 1 : bpf_program__name(prog));
+	if (!slash)
+		*strstr(name, "_hook") = '\0';
+	return name;
 }
 
-static int check_kernel(struct loader *l)
+static bool is_reader(const struct bpf_program *prog)
 {
-	struct bpf_program *prog;
-	struct btf *btf;
+	return is_of(prog, "iter/bpf_map_elem");
+}
 
-	btf = btf__load_vmlinux_btf();
-	if (!btf)
-		return failed(l, -ENOTSUP,
-			      "this kernel has no BTF (/sys/kernel/btf/vmlinux); "
-			      "it has to be built with CONFIG_DEBUG_INFO_BTF");
-	bpf_object__for_each_program (prog, l->skel->obj) {
-		char type[128];
-
-		if (!is_entry(prog) || is_cgroup_hook(prog))
-			continue;
-		snprintf(type, sizeof(type), "btf_trace_%s", hook_name(prog));
-		if (btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) < 0) {
-			btf__free(btf);
-			return failed(l, -ENOTSUP,
-				      "this kernel has no tracepoint %s; "
-				      "netacct needs Linux 6.3 or newer",
-				      hook_name(prog));
-		}
-	}
-	btf__free(btf);
-	return 0;
+static struct bpf_map *map_of(const struct loader *l, const char *name)
+{
+	return bpf_object__find_map_by_name(l->set.obj, name);
 }
 
 /* A socket's recvmsg can only be compared with that of sockets known to be plain TCP. */
@@ -106,31 +100,29 @@ static int open_sockets(struct loader *l)
 	l->sockets[1] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->sockets[0] < 0)
 		return failed(l, -errno, "cannot open a TCP socket");
-	for (int i = 0; i < 2; i++)
-		l->skel->rodata->loader_sockets[i] = l->sockets[i];
 	return 0;
 }
 
-static int load(struct loader *l)
+static int load(struct loader *l, enum hook_set id)
 {
 	const struct load_options *o = l->o;
 	__u32 max_flows = o->no_flows ? 1 : o->max_flows;
+	struct set_options options = { .keep_flows = !o->no_flows,
+				       .sockets = { l->sockets[0], l->sockets[1] } };
 	int err;
 
-	l->skel = netacct__open();
-	if (!l->skel)
-		return failed(l, -errno, "cannot open the programs");
-	err = check_kernel(l);
-	if (!err)
-		err = open_sockets(l);
+	err = set_open(&l->set, id, &options);
+	if (err < 0)
+		return failed(l, err, "cannot open the programs");
+	l->refused = true;
+	err = set_check(&l->set, l->btf, l->what, LOAD_WHAT);
 	if (err < 0)
 		return err;
-	l->skel->rodata->keep_flows = !o->no_flows;
-	bpf_map__set_max_entries(l->skel->maps.processes_0, o->max_processes);
-	bpf_map__set_max_entries(l->skel->maps.ended_0, o->max_processes);
-	bpf_map__set_max_entries(l->skel->maps.flows_0, max_flows);
-	bpf_map__set_max_entries(l->skel->maps.closed_0, max_flows);
-	err = netacct__load(l->skel);
+	bpf_map__set_max_entries(map_of(l, "processes_0"), o->max_processes);
+	bpf_map__set_max_entries(map_of(l, "ended_0"), o->max_processes);
+	bpf_map__set_max_entries(map_of(l, "flows_0"), max_flows);
+	bpf_map__set_max_entries(map_of(l, "closed_0"), max_flows);
+	err = bpf_object__load(l->set.obj);
 	return err < 0 ? failed(l, err, "the kernel refuses the programs or their maps") : 0;
 }
 
@@ -160,13 +152,14 @@ static int write_meta(struct loader *l)
 	const struct load_options *o = l->o;
 	struct generation g = { .phase = GENERATION_READY };
 	struct meta m = { .schema = NETACCT_SCHEMA,
-			  .hooks = HOOKS_TP_BTF,
+			  .hooks = l->set.id,
 			  .version = NETACCT_VERSION,
 			  .max_processes = o->max_processes,
 			  .max_flows = o->max_flows,
 			  .flags = (o->no_flows ? 0 : META_FLOWS) |
 				   (l->traverse ? META_TRAVERSE : 0),
-			  .gid = o->gid };
+			  .gid = o->gid,
+			  .holes = set_holes(l->set.id, l->btf) };
 	__u32 zero = 0;
 	int err;
 
@@ -175,9 +168,10 @@ static int write_meta(struct loader *l)
 		return failed(l, err, "cannot read /proc/sys/kernel/random/boot_id");
 	g.began_at_ns = m.loaded_at_ns = clock_ns(CLOCK_REALTIME);
 	m.clock_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-	err = bpf_map_update_elem(bpf_map__fd(l->skel->maps.meta), &zero, &m, BPF_ANY);
+	memcpy(m.passed_over, l->passed_over, sizeof(m.passed_over));
+	err = bpf_map_update_elem(bpf_map__fd(map_of(l, PIN_META)), &zero, &m, BPF_ANY);
 	if (!err)
-		err = bpf_map_update_elem(bpf_map__fd(l->skel->maps.generation_0), &zero, &g,
+		err = bpf_map_update_elem(bpf_map__fd(map_of(l, "generation_0")), &zero, &g,
 					  BPF_ANY);
 	return err < 0 ? failed(l, err, "cannot write down the options") : 0;
 }
@@ -194,15 +188,10 @@ static int make_folder(struct loader *l, const char *name)
 }
 
 /* Where a map is pinned is told by its kind; see abi.h. */
-static int pin_map(struct loader *l, const struct bpf_map *map)
+static void pin_name(const struct bpf_map *map, char pin[64])
 {
-	const char *name = bpf_map__name(map), *folder = "", *end;
-	char pin[64], path[PATH_MAX];
-	int err;
+	const char *name = bpf_map__name(map), *folder = "", *end = name + strlen(name);
 
-	if (bpf_map__is_internal(map))
-		return 0;
-	end = name + strlen(name);
 	if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY_OF_MAPS) {
 		folder = PIN_SWITCHES "/";
 	} else if (bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY) {
@@ -212,10 +201,52 @@ static int pin_map(struct loader *l, const struct bpf_map *map)
 		folder = "0/";
 		end -= 2;
 	}
-	snprintf(pin, sizeof(pin), "%s%.*s", folder, (int)(end - name), name);
+	snprintf(pin, 64, "%s%.*s", folder, (int)(end - name), name);
+}
+
+/* The file with its rows, for a map that readers want. */
+static int pin_rows(struct loader *l, const struct bpf_map *map, const char *pin)
+{
+	const char *name = strrchr(pin, '/') ? strrchr(pin, '/') + 1 : pin;
+	const struct bpf_program *reader;
+	char rows[128], path[PATH_MAX];
+	int err;
+
+	snprintf(rows, sizeof(rows), "%s" PIN_ROWS, name);
+	reader = bpf_object__find_program_by_name(l->set.obj, rows);
+	if (!reader || bpf_map__type(map) == BPF_MAP_TYPE_ARRAY_OF_MAPS)
+		return 0;
+	snprintf(rows, sizeof(rows), "%s" PIN_ROWS, pin);
+	err = path_join(path, l->dir, rows);
+	if (!err)
+		err = rows_pin(bpf_program__fd(reader), bpf_map__fd(map), path);
+	return err < 0 ? failed(l, err, "cannot pin %s/%s", l->dir, rows) : 0;
+}
+
+static int pin_map(struct loader *l, const struct bpf_map *map)
+{
+	char pin[64], path[PATH_MAX];
+	int err;
+
+	if (bpf_map__is_internal(map))
+		return 0;
+	pin_name(map, pin);
 	err = path_join(path, l->dir, pin);
 	if (!err)
 		err = bpf_obj_pin(bpf_map__fd(map), path);
+	return err < 0 ? failed(l, err, "cannot pin %s/%s", l->dir, pin) : pin_rows(l, map, pin);
+}
+
+static int pin_program(struct loader *l, struct bpf_program *prog, const char *folder,
+		       const char *name)
+{
+	char pin[128], path[PATH_MAX];
+	int err;
+
+	snprintf(pin, sizeof(pin), "%s/%s", folder, name);
+	err = path_join(path, l->dir, pin);
+	if (!err)
+		err = bpf_program__pin(prog, path);
 	return err < 0 ? failed(l, err, "cannot pin %s/%s", l->dir, pin) : 0;
 }
 
@@ -233,16 +264,21 @@ static int make_link(struct loader *l, const char *table)
 
 static int pin_maps(struct loader *l)
 {
-	static const char *const folders[] = { "0", PIN_SWITCHES, PIN_SLOTS, PIN_LINKS, PIN_PROGS };
+	static const char *const folders[] = { "0",	  PIN_SWITCHES, PIN_SLOTS,
+					       PIN_LINKS, PIN_PROGS,	PIN_READERS };
 	static const char *const tables[] = { PIN_PROCESSES, PIN_FLOWS, PIN_FINISHED, PIN_TOTALS };
+	struct bpf_program *prog;
 	struct bpf_map *map;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < sizeof(folders) / sizeof(*folders); i++)
 		err = make_folder(l, folders[i]);
-	bpf_object__for_each_map (map, l->skel->obj)
+	bpf_object__for_each_map (map, l->set.obj)
 		if (!err)
 			err = pin_map(l, map);
+	bpf_object__for_each_program (prog, l->set.obj)
+		if (!err && is_reader(prog))
+			err = pin_program(l, prog, PIN_READERS, bpf_program__name(prog));
 	if (!err && (err = generation_point(l->dir, 0)) < 0)
 		return failed(l, err, "cannot make a link in %s", l->dir);
 	for (size_t i = 0; !err && i < sizeof(tables) / sizeof(*tables); i++)
@@ -263,9 +299,12 @@ static int set_access(struct loader *l, const char *name, mode_t mode)
 
 static int let_group_read(struct loader *l)
 {
-	static const char *const maps[] = { PIN_META, PIN_STATE, PIN_CGROUPS, PIN_FOLDED };
+	static const char *const maps[] = { PIN_META,	 PIN_META PIN_ROWS,
+					    PIN_STATE,	 PIN_STATE PIN_ROWS,
+					    PIN_CGROUPS, PIN_CGROUPS PIN_ROWS,
+					    PIN_FOLDED,	 PIN_FOLDED PIN_ROWS };
 	struct bpf_program *prog;
-	char name[128];
+	char name[128], hook[64];
 	int err;
 
 	if (!l->o->gid)
@@ -281,10 +320,10 @@ static int let_group_read(struct loader *l)
 		snprintf(name, sizeof(name), "0/%s", *table);
 		err = set_access(l, name, 0640);
 	}
-	bpf_object__for_each_program (prog, l->skel->obj) {
+	bpf_object__for_each_program (prog, l->set.obj) {
 		if (err || !is_entry(prog))
 			continue;
-		snprintf(name, sizeof(name), PIN_PROGS "/%s", hook_name(prog));
+		snprintf(name, sizeof(name), PIN_PROGS "/%s", hook_name(prog, hook));
 		err = set_access(l, name, 0640);
 	}
 	return err;
@@ -308,32 +347,51 @@ static int open_cgroup_root(void)
 	return err;
 }
 
+/* libbpf would look for tracefs where it is usually mounted. */
+static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const char *name)
+{
+	const char *group = strchr(bpf_program__section_name(prog), '/') + 1;
+	char category[64];
+	struct bpf_link *link = NULL;
+	int tracefs, event;
+
+	snprintf(category, sizeof(category), "%.*s", (int)strcspn(group, "/"), group);
+	tracefs = tracefs_open();
+	if (tracefs < 0)
+		return NULL;
+	event = tracefs_event(tracefs, category, name);
+	if (event >= 0)
+		link = bpf_program__attach_perf_event(prog, event);
+	close(tracefs);
+	return link;
+}
+
 static int attach(struct loader *l, struct bpf_program *prog)
 {
-	char pin[128], path[PATH_MAX];
+	char name[64], pin[128], path[PATH_MAX];
 	struct bpf_link *link;
 	int cgroup, err;
 
-	snprintf(pin, sizeof(pin), PIN_PROGS "/%s", hook_name(prog));
-	err = path_join(path, l->dir, pin);
-	if (!err)
-		err = bpf_program__pin(prog, path);
-	if (err < 0)
-		return failed(l, err, "cannot pin %s/%s", l->dir, pin);
-	if (is_cgroup_hook(prog)) {
+	err = pin_program(l, prog, PIN_PROGS, hook_name(prog, name));
+	if (err < 0 || is_of(prog, "kprobe") || is_of(prog, "kretprobe"))
+		return err;
+	if (is_of(prog, "cgroup/")) {
 		cgroup = open_cgroup_root();
 		if (cgroup < 0)
 			return failed(l, cgroup, "cannot open the root of the cgroup2 hierarchy");
 		link = bpf_program__attach_cgroup(prog, cgroup);
 		err = -errno;
 		close(cgroup);
+	} else if (is_of(prog, "tracepoint/")) {
+		link = attach_tracepoint(prog, name);
+		err = -errno;
 	} else {
 		link = bpf_program__attach(prog);
 		err = -errno;
 	}
 	if (!link)
-		return failed(l, err, "cannot attach to %s", hook_name(prog));
-	snprintf(pin, sizeof(pin), PIN_LINKS "/%s", hook_name(prog));
+		return failed(l, err, "cannot attach to %s", name);
+	snprintf(pin, sizeof(pin), PIN_LINKS "/%s", name);
 	err = path_join(path, l->dir, pin);
 	if (!err)
 		err = bpf_link__pin(link, path);
@@ -343,15 +401,29 @@ static int attach(struct loader *l, struct bpf_program *prog)
 	return err < 0 ? failed(l, err, "cannot pin %s/%s", l->dir, pin) : 0;
 }
 
+static int attach_all(struct loader *l)
+{
+	struct bpf_program *prog;
+	int err = 0;
+
+	bpf_object__for_each_program (prog, l->set.obj)
+		if (!err && is_entry(prog))
+			err = attach(l, prog);
+	if (!err && l->set.id == HOOKS_KPROBE)
+		err = probes_attach(l->pin_dir, l->set.obj, l->btf, l->what, LOAD_WHAT);
+	return err;
+}
+
 /* Reading the iterator runs seed() for every open file of the machine. */
 static int seed(struct loader *l)
 {
+	struct bpf_program *prog = bpf_object__find_program_by_name(l->set.obj, "seed");
 	struct bpf_link *link;
 	char buf[64];
 	ssize_t n;
 	int fd, err;
 
-	link = bpf_program__attach_iter(l->skel->progs.seed, NULL);
+	link = bpf_program__attach_iter(prog, NULL);
 	if (!link)
 		return failed(l, -errno, "cannot make the iterator task_file");
 	err = fd = bpf_iter_create(bpf_link__fd(link));
@@ -379,20 +451,18 @@ static int seed(struct loader *l)
  */
 static int start(struct loader *l)
 {
-	struct bpf_program *prog;
-	int err = 0;
+	int err;
 
 	l->state = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED,
-			bpf_map__fd(l->skel->maps.state), 0);
+			bpf_map__fd(map_of(l, PIN_STATE)), 0);
 	if (l->state == MAP_FAILED) {
 		l->state = NULL;
 		return failed(l, -errno, "cannot map the state");
 	}
-	bpf_object__for_each_program (prog, l->skel->obj)
-		if (!err && is_entry(prog))
-			err = attach(l, prog);
+	err = attach_all(l);
 	if (!err)
 		err = seed(l);
+	l->refused = l->refused && err < 0;
 	if (!err)
 		err = let_group_read(l);
 	if (!err)
@@ -465,6 +535,98 @@ static int remove_leftovers(const char *pin_dir)
 	return found;
 }
 
+static void let_go(struct loader *l)
+{
+	if (l->state)
+		munmap(l->state, sizeof(*l->state));
+	l->state = NULL;
+	set_close(&l->set);
+	if (access(l->dir, F_OK) == 0)
+		(void)pin_remove_and_wait(l->dir);
+	(void)probes_remove(l->pin_dir);
+}
+
+static int load_set(struct loader *l, enum hook_set id)
+{
+	int err;
+
+	l->refused = false;
+	err = load(l, id);
+	if (err < 0)
+		return err;
+	if (mkdir(l->dir, 0700) < 0) {
+		l->refused = false;
+		return failed(l, -errno, "cannot make %s", l->dir);
+	}
+	err = pin_maps(l);
+	if (!err)
+		err = start(l);
+	if (!err && l->traverse && bpffs_traverse(l->pin_dir, true) < 0)
+		err = failed(l, -errno, "cannot open the way for the group");
+	if (!err && rename(l->dir, l->pin_dir) < 0)
+		err = failed(l, -errno, "cannot make %s", l->pin_dir);
+	return err;
+}
+
+static const struct {
+	enum hook_set id;
+	const char *name;
+} sets[] = {
+	{ HOOKS_TP_BTF, "tp_btf" },
+	{ HOOKS_TRACEPOINT, "tracepoint" },
+	{ HOOKS_KPROBE, "kprobe" },
+};
+#define N_SETS (sizeof(sets) / sizeof(*sets))
+
+/* What a kernel says to what it will not have, rather than to what it cannot do just now. */
+static bool is_refusal(int err)
+{
+	switch (-err) {
+	case EPERM:
+	case EACCES:
+	case EINVAL:
+	case ENOTSUP:
+	case ENOENT:
+	case ENODEV:
+	case ENOSYS:
+	case ESRCH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The first set that this kernel lets count exactly. */
+static int load_any(struct loader *l)
+{
+	char all[LOAD_WHAT] = "";
+	size_t n = 0, n_tried = 0, forbidden = 0;
+	int err = -ENOTSUP;
+
+	for (size_t i = 0; i < N_SETS; i++) {
+		if (l->o->hooks != HOOKS_NONE && l->o->hooks != sets[i].id)
+			continue;
+		err = load_set(l, sets[i].id);
+		if (!err)
+			return 0;
+		let_go(l);
+		if (!l->refused || !is_refusal(err) || l->o->hooks != HOOKS_NONE)
+			return err;
+		n_tried++;
+		forbidden += err == -EPERM;
+		if (err != -ENOTSUP)
+			snprintf(l->what + strlen(l->what), LOAD_WHAT - strlen(l->what), ": %s",
+				 strerror(-err));
+		if (i < sizeof(l->passed_over) / sizeof(*l->passed_over))
+			snprintf(l->passed_over[i], sizeof(*l->passed_over), "%s: %.100s",
+				 sets[i].name, l->what);
+		n += snprintf(all + n, sizeof(all) - n, "\n  %s: %.200s", sets[i].name, l->what);
+	}
+	/* Where no set is refused for another reason, it is privilege that is missing. */
+	return failed(l, forbidden == n_tried ? err : -ENOTSUP,
+		      "this kernel has no hooks that would count exactly:%s", all);
+}
+
 static int load_locked(struct loader *l)
 {
 	int err;
@@ -475,25 +637,15 @@ static int load_locked(struct loader *l)
 	if (err < 0)
 		return failed(l, err, "cannot remove what is left beside %s", l->pin_dir);
 	err = check_group(l);
-	if (!err)
-		err = load(l);
 	if (err < 0)
 		return err;
-	if (mkdir(l->dir, 0700) < 0)
-		return failed(l, -errno, "cannot make %s", l->dir);
-	err = pin_maps(l);
-	if (!err)
-		err = start(l);
-	if (!err && l->traverse && bpffs_traverse(l->pin_dir, true) < 0)
-		err = failed(l, -errno, "cannot open the way for the group");
-	if (!err && rename(l->dir, l->pin_dir) < 0)
-		err = failed(l, -errno, "cannot make %s", l->pin_dir);
-	if (err < 0) {
-		netacct__destroy(l->skel);
-		l->skel = NULL;
-		(void)pin_remove_and_wait(l->dir);
-	}
-	return err;
+	l->btf = btf__load_vmlinux_btf();
+	if (!l->btf)
+		return failed(l, -ENOTSUP,
+			      "this kernel has no BTF (/sys/kernel/btf/vmlinux); "
+			      "it has to be built with CONFIG_DEBUG_INFO_BTF");
+	err = open_sockets(l);
+	return err < 0 ? err : load_any(l);
 }
 
 int hooks_lock(const char *pin_dir)
@@ -525,7 +677,7 @@ static int prepare(struct loader *l)
 	}
 }
 
-int hooks_load(const char *pin_dir, const struct load_options *o, char what[256])
+int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD_WHAT])
 {
 	struct loader l = { .pin_dir = pin_dir, .o = o, .sockets = { -1, -1 }, .what = what };
 	int err, lock = -1, mounted = 0;
@@ -545,7 +697,8 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[256]
 		err = load_locked(&l);
 	if (l.state)
 		munmap(l.state, sizeof(*l.state));
-	netacct__destroy(l.skel);
+	set_close(&l.set);
+	btf__free(l.btf);
 	for (int i = 0; i < 2; i++)
 		if (l.sockets[i] >= 0)
 			close(l.sockets[i]);
@@ -579,8 +732,10 @@ int hooks_unload(const char *pin_dir)
 		err = found = remove_leftovers(pin_dir);
 	if (err < 0)
 		return fail(err);
-	if (access(pin_dir, F_OK) < 0)
+	if (access(pin_dir, F_OK) < 0) {
+		(void)probes_remove(pin_dir);
 		return found ? 0 : fail(-ENOENT);
+	}
 	if (!is_account(pin_dir))
 		return fail(-EPROTO);
 	if (account_open(&a, pin_dir, false) == 0) {
@@ -590,5 +745,6 @@ int hooks_unload(const char *pin_dir)
 	}
 	if (rename(pin_dir, gone) < 0)
 		return fail(-errno);
-	return pin_remove_and_wait(gone);
+	err = pin_remove_and_wait(gone);
+	return err < 0 ? err : probes_remove(pin_dir);
 }

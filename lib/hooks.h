@@ -11,7 +11,10 @@
 
 #include "abi.h"
 
+#define LOAD_WHAT 1024
+
 struct load_options {
+	enum hook_set hooks; /* HOOKS_NONE: the first that counts exactly here */
 	__u32 max_processes;
 	__u32 max_flows;
 	bool no_flows;
@@ -26,7 +29,7 @@ struct load_options {
  *
  * -EEXIST: there is an account already. -EBUSY: another command is at it.
  */
-int hooks_load(const char *pin_dir, const struct load_options *o, char what[256]);
+int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD_WHAT]);
 
 /*
  * A lock against another load or unload of any account beside this one; waits a

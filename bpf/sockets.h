@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What is remembered of a socket, and what a TCP socket has handed out since. */
+#ifndef NETACCT_SOCKETS_H
+#define NETACCT_SOCKETS_H
+
+#ifdef SET_TP_BTF
+
+static __always_inline struct socket_state *find_state(struct sock *sk)
+{
+	return bpf_sk_storage_get(&sockets, sk, NULL, 0);
+}
+
+/* That which is there already, if one is. */
+static __always_inline struct socket_state *make_state(struct sock *sk, struct socket_state *new)
+{
+	return bpf_sk_storage_get(&sockets, sk, new, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
+{
+	return bpf_skc_to_tcp_sock(sk);
+}
+
+#else
+
+static __always_inline struct socket_state *find_state(struct sock *sk)
+{
+	__u64 key = (__u64)sk;
+
+	return bpf_map_lookup_elem(&sockets, &key);
+}
+
+static __always_inline struct socket_state *make_state(struct sock *sk, struct socket_state *new)
+{
+	__u64 key = (__u64)sk;
+
+	bpf_map_update_elem(&sockets, &key, new, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&sockets, &key);
+}
+
+/* Of a socket that is one. */
+static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
+{
+	return (struct tcp_sock *)sk;
+}
+
+#endif
+
+/* The protocol whose column it is counted in, or -1: not counted. */
+static __always_inline int protocol_of(struct sock *sk)
+{
+	__u16 family = READ(sk, __sk_common.skc_family);
+	__u16 protocol;
+
+	if (family == AF_PACKET)
+		return PROTOCOL_PACKET;
+	if (family == AF_SMC)
+		return PROTOCOL_OTHER;
+	if (family != AF_INET && family != AF_INET6)
+		return -1;
+	protocol = READ(sk, sk_protocol);
+	switch (protocol) {
+	case IPPROTO_ICMP:
+		return PROTOCOL_ICMP;
+	case IPPROTO_ICMPV6:
+		return PROTOCOL_ICMP6;
+	}
+	if (READ(sk, sk_type) == SOCK_RAW)
+		return PROTOCOL_RAW;
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return PROTOCOL_TCP;
+	case IPPROTO_UDP:
+		return PROTOCOL_UDP;
+	case IPPROTO_UDPLITE:
+		return PROTOCOL_UDPLITE;
+	case IPPROTO_SCTP:
+		return PROTOCOL_SCTP;
+	case IPPROTO_MPTCP:
+		return PROTOCOL_MPTCP;
+	}
+	return PROTOCOL_OTHER;
+}
+
+/*
+ * Nobody took over its receiving: not kTLS, sockmap or MPTCP, and it is not the
+ * inner socket of a kernel user. In every such case recvmsg is another one.
+ */
+static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int protocol)
+{
+	__u64 recvmsg;
+
+	if (protocol != PROTOCOL_TCP || READ_BITFIELD(sk, sk_kern_sock))
+		return false;
+	recvmsg = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
+	return recvmsg == st->tcp_recvmsg[0] || recvmsg == st->tcp_recvmsg[1];
+}
+
+/*
+ * The state of a socket. That of TCP is made at its birth, by the loader, or as
+ * it receives; there may be no room for it. A receive that finds none is
+ * counted by what the call returned.
+ */
+static __always_inline struct socket_state *socket_state(struct sock *sk, int protocol)
+{
+	struct socket_state *s = find_state(sk);
+	struct socket_state new = {};
+
+	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET || !keep_flows ||
+	    READ(sk, __sk_common.skc_family) == AF_SMC)
+		return s;
+	new.flow = next_flow();
+	new.generation = ~0ULL;
+	return make_state(sk, &new);
+}
+
+static __always_inline bool sock_flag(struct sock *sk, int flag)
+{
+	return READ(sk, __sk_common.skc_flags) & 1UL << flag;
+}
+
+/* A FIN takes a sequence number of its own, that is no byte. */
+static __always_inline __u32 copied_seq(struct sock *sk, struct tcp_sock *tp)
+{
+	__u32 copied = READ(tp, copied_seq);
+
+	if (sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_DONE)) &&
+	    copied == READ(tp, rcv_nxt))
+		copied--;
+	return copied;
+}
+
+/* The sequence number of the first byte: another one is another connection. */
+static __always_inline __u32 first_seq(struct tcp_sock *tp)
+{
+	return READ(tp, rcv_nxt) - (__u32)READ(tp, bytes_received);
+}
+
+/*
+ * The stream skips an urgent byte, which whoever wants it takes by MSG_OOB.
+ * urg_seq stays when that is done: each is dealt with once.
+ */
+static __always_inline bool skipped_urgent(struct sock *sk, struct tcp_sock *tp,
+					   struct socket_state *s, __u32 copied)
+{
+	__u32 urgent = READ(tp, urg_seq);
+
+	if (urgent == s->urgent || urgent - s->copied >= copied - s->copied)
+		return false;
+	s->urgent = urgent;
+	return !sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_URGINLINE));
+}
+
+static __always_inline void new_state(struct socket_state *s, struct tcp_sock *tp)
+{
+	__builtin_memset(s, 0, sizeof(*s));
+	s->flow = next_flow();
+	s->generation = ~0ULL;
+	s->urgent = READ(tp, urg_seq);
+}
+
+/*
+ * How many bytes a plain TCP socket has handed out since it was asked last, and
+ * its state; 0 where that is to be told by what the call returns.
+ */
+static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
+					  struct socket_state **state)
+{
+	struct tcp_sock *tp = tcp_sock(sk);
+	struct socket_state *s, new;
+	__u32 seq, first;
+	__s32 n;
+
+	if (!tp)
+		return 0;
+	seq = copied_seq(sk, tp);
+	first = first_seq(tp);
+	*state = s = find_state(sk);
+	if (!s) {
+		new_state(&new, tp);
+		new.copied = seq;
+		new.first = first;
+		new.base = st->counting ? BASE_RECEIVE : BASE_KNOWN;
+		make_state(sk, &new);
+		return 0;
+	}
+	switch (s->base) {
+	case BASE_BIRTH:
+		s->copied = first;
+		s->first = first;
+		break;
+	case BASE_SEEDED:
+		s->first = first;
+	}
+	if (s->first != first) {
+		/* Its birth was missed: what is known is of another connection. */
+		retire(st, s);
+		s->flow = next_flow();
+		s->copied = seq;
+		s->first = first;
+		s->base = BASE_RECEIVE;
+		return 0;
+	}
+	n = seq - s->copied;
+	if (n <= 0)
+		return 0;
+	n -= skipped_urgent(sk, tp, s, seq);
+	s->copied = seq;
+	if (s->base == BASE_RECEIVE)
+		return 0;
+	s->base = BASE_KNOWN;
+	return n;
+}
+
+#endif

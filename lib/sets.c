@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/utsname.h>
+
+#include "kprobe.skel.h"
+#include "pins.h"
+#include "preemption.skel.h"
+#include "sets.h"
+#include "tp_btf.skel.h"
+#include "tracepoint.skel.h"
+
+#define DEFINE_OPEN(name)                                                    \
+	static void destroy_##name(void *skel)                               \
+	{                                                                    \
+		name##_set__destroy(skel);                                   \
+	}                                                                    \
+	static int open_##name(struct set *set, const struct set_options *o) \
+	{                                                                    \
+		int cpus = libbpf_num_possible_cpus();                       \
+		struct name##_set *skel;                                     \
+                                                                             \
+		if (cpus < 0)                                                \
+			return cpus;                                         \
+		skel = name##_set__open();                                   \
+		if (!skel)                                                   \
+			return -errno;                                       \
+		skel->rodata->keep_flows = o->keep_flows;                    \
+		skel->rodata->totals_size = cpus * sizeof(struct totals);    \
+		for (int i = 0; i < 2; i++)                                  \
+			skel->rodata->loader_sockets[i] = o->sockets[i];     \
+		set->obj = skel->obj;                                        \
+		set->skel = skel;                                            \
+		set->destroy = destroy_##name;                               \
+		return 0;                                                    \
+	}
+
+DEFINE_OPEN(tp_btf)
+DEFINE_OPEN(tracepoint)
+DEFINE_OPEN(kprobe)
+
+int set_open(struct set *set, enum hook_set id, const struct set_options *o)
+{
+	*set = (struct set){ .id = id };
+	switch (id) {
+	case HOOKS_TP_BTF:
+		return fail(open_tp_btf(set, o));
+	case HOOKS_TRACEPOINT:
+		return fail(open_tracepoint(set, o));
+	case HOOKS_KPROBE:
+		return fail(open_kprobe(set, o));
+	default:
+		return fail(-EINVAL);
+	}
+}
+
+void set_close(struct set *set)
+{
+	if (set->skel)
+		set->destroy(set->skel);
+	*set = (struct set){};
+}
+
+static bool has_function(const struct btf *btf, const char *name)
+{
+	return btf__find_by_name_kind(btf, name, BTF_KIND_FUNC) > 0;
+}
+
+static bool has_member(const struct btf *btf, const char *structure, const char *name)
+{
+	int id = btf__find_by_name_kind(btf, structure, BTF_KIND_STRUCT);
+	const struct btf_type *t = id < 0 ? NULL : btf__type_by_id(btf, id);
+
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		if (strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), name) == 0)
+			return true;
+	return false;
+}
+
+/* Of a program: that which it is attached to, or NULL if that is no tracepoint. */
+static const char *tracepoint_of(const struct bpf_program *prog)
+{
+	const char *section = bpf_program__section_name(prog);
+
+	if (strncmp(section, "tp_btf/", 7) && strncmp(section, "tracepoint/", 11))
+		return NULL;
+	return strrchr(section, '/') + 1;
+}
+
+/* A tp_btf program tells; where it cannot, the version has to (x86 without KALLSYMS_ALL). */
+static bool tracepoints_preemptible(void)
+{
+	struct preemption *skel = preemption__open_and_load();
+	struct utsname kernel;
+	int count = -1;
+	char name[16];
+
+	if (skel && preemption__attach(skel) == 0 && prctl(PR_GET_NAME, name) == 0 &&
+	    prctl(PR_SET_NAME, name) == 0)
+		count = skel->data->preempt_count;
+	preemption__destroy(skel);
+	if (count >= 0)
+		return count == 0;
+	return uname(&kernel) == 0 && strtol(kernel.release, NULL, 10) >= 7;
+}
+
+int set_check(const struct set *set, const struct btf *btf, char *what, size_t size)
+{
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program (prog, set->obj) {
+		const char *tracepoint = tracepoint_of(prog);
+		char type[128];
+
+		if (!tracepoint)
+			continue;
+		snprintf(type, sizeof(type), "btf_trace_%s", tracepoint);
+		if (btf__find_by_name_kind(btf, type, BTF_KIND_TYPEDEF) < 0) {
+			snprintf(what, size, "this kernel has no tracepoint %s", tracepoint);
+			return fail(-ENOTSUP);
+		}
+	}
+	if (set->id != HOOKS_KPROBE && has_member(btf, "proto_ops", "sendpage")) {
+		snprintf(what, size, "before Linux 6.5 sendfile may pass sock_send_length twice");
+		return fail(-ENOTSUP);
+	}
+	if (set->id == HOOKS_TP_BTF && tracepoints_preemptible()) {
+		snprintf(what, size,
+			 "another task can take the CPU from these programs here, and the kernel "
+			 "would skip them for its events");
+		return fail(-ENOTSUP);
+	}
+	return 0;
+}
+
+__u32 set_holes(enum hook_set id, const struct btf *btf)
+{
+	if (id == HOOKS_KPROBE)
+		return HOLE_SMC;
+	return HOLE_TLS_SPLICE | (has_function(btf, "mptcp_splice_read") ? HOLE_MPTCP_SPLICE : 0);
+}
