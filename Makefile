@@ -53,7 +53,7 @@ Q   := @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-SETS     := tp_btf tracepoint kprobe
+SETS     := tp_btf tracepoint kprobe splice
 SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))

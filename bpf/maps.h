@@ -37,14 +37,14 @@ struct {
  * The state of a socket is in the socket where hooks are tp_btf: a look-up costs a
  * quarter of that in a hash. Other programs know a socket by its address only.
  */
-#ifdef SET_TP_BTF
+#if defined(SET_TP_BTF)
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
 	__type(value, struct socket_state);
 } sockets SEC(".maps");
-#else
+#elif !defined(SET_SPLICE)
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, SOCKETS);
@@ -53,18 +53,20 @@ struct {
 } sockets SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CALLS);
-	__type(key, __u64);
-	__type(value, struct call);
-} begun SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, __u64);
 } scratch SEC(".maps");
+#endif
+
+#if defined(SET_KPROBE) || defined(SET_SPLICE)
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CALLS);
+	__type(key, __u64);
+	__type(value, struct call);
+} begun SEC(".maps");
 
 /* Its elements outlive the descriptor they were stored through. */
 struct {

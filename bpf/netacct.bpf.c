@@ -10,7 +10,8 @@
  *
  * This file is compiled once for each set of hooks, which differ in how they
  * come to know of a call. Who is who they learn in one way: the kernel skips a
- * tp_btf program only where it runs already on that CPU.
+ * tp_btf program only where it runs already on that CPU. SET_SPLICE goes beside
+ * a set that is not of kprobes, where the kernel has them.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -27,7 +28,9 @@
 #include "maps.h"
 #include "count.h"
 #include "sockets.h"
+#ifndef SET_SPLICE
 #include "rows.h"
+#endif
 
 /*
  * What is attached only jumps to what counts, through a slot that an upgrade
@@ -59,21 +62,6 @@ static __always_inline void count_current(struct state *st, struct sock *sk, str
 	count(st, &key, sk, s, protocol, tx, bytes, calls);
 }
 
-/* A send call has ended. */
-static __always_inline int on_sent(struct sock *sk, int ret)
-{
-	struct state *st = get_state();
-	int protocol;
-
-	if (ret <= 0 || !st || !st->counting)
-		return 0;
-	protocol = protocol_of(sk);
-	if (protocol < 0)
-		return 0;
-	count_current(st, sk, socket_state(sk, protocol), protocol, true, ret, 1);
-	return 0;
-}
-
 /* A receive call has ended. */
 static __always_inline int on_received(struct sock *sk, int ret, int flags, __u64 calls)
 {
@@ -98,6 +86,23 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 	return 0;
 }
 
+#ifndef SET_SPLICE
+
+/* A send call has ended. */
+static __always_inline int on_sent(struct sock *sk, int ret)
+{
+	struct state *st = get_state();
+	int protocol;
+
+	if (ret <= 0 || !st || !st->counting)
+		return 0;
+	protocol = protocol_of(sk);
+	if (protocol < 0)
+		return 0;
+	count_current(st, sk, socket_state(sk, protocol), protocol, true, ret, 1);
+	return 0;
+}
+
 /* A TCP socket has handed out bytes, some way or other. */
 static __always_inline int on_copied(struct sock *sk)
 {
@@ -119,6 +124,8 @@ static __always_inline int on_copied(struct sock *sk)
 	count(st, &key, sk, s, protocol, false, n, 0);
 	return 0;
 }
+
+#endif
 
 #if defined(SET_TP_BTF)
 
@@ -160,7 +167,9 @@ int copied(struct trace_event_raw_tcp_event_sk *ctx)
 	return on_copied((struct sock *)ctx->skaddr);
 }
 
-#else
+#endif
+
+#if defined(SET_KPROBE) || defined(SET_SPLICE)
 
 /*
  * A call is noted as it begins, by where its return address lies on the stack:
@@ -201,6 +210,27 @@ static __always_inline bool end_call(struct pt_regs *ctx, struct call *call)
 	return true;
 }
 
+/* These receive past recvmsg: the splice of kTLS, and of MPTCP from 7.0. */
+HOOK(splicing, "kprobe")
+int splicing(struct pt_regs *ctx)
+{
+	return begin_call(ctx, 0, 0);
+}
+
+HOOK(spliced, "kretprobe")
+int spliced(struct pt_regs *ctx)
+{
+	struct call call;
+
+	if (!end_call(ctx, &call))
+		return 0;
+	return on_received((struct sock *)call.sock, PT_REGS_RC(ctx), 0, 0);
+}
+
+#endif
+
+#ifdef SET_KPROBE
+
 HOOK(sending, "kprobe")
 int sending(struct pt_regs *ctx)
 {
@@ -236,12 +266,6 @@ int receiving(struct pt_regs *ctx)
 	return begin_call(ctx, PT_REGS_PARM4(ctx), 1);
 }
 
-HOOK(splicing, "kprobe")
-int splicing(struct pt_regs *ctx)
-{
-	return begin_call(ctx, 0, 0);
-}
-
 /* Not of UDP: a task may sleep long in there, and not every return can be awaited. */
 HOOK(received, "kretprobe")
 int received(struct pt_regs *ctx)
@@ -271,6 +295,8 @@ int copied(struct pt_regs *ctx)
 }
 
 #endif
+
+#ifndef SET_SPLICE
 
 HOOK(born, "tp_btf/inet_sock_set_state")
 int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
@@ -500,5 +526,7 @@ int seed(struct bpf_iter__task_file *ctx)
 	make_state(sk, &base);
 	return 0;
 }
+
+#endif
 
 char LICENSE[] SEC("license") = "GPL";

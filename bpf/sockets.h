@@ -3,7 +3,25 @@
 #ifndef NETACCT_SOCKETS_H
 #define NETACCT_SOCKETS_H
 
-#ifdef SET_TP_BTF
+#if defined(SET_SPLICE)
+
+/* It is in the socket, or in a hash that only the set beside us has: other flows. */
+static __always_inline struct socket_state *find_state(struct sock *sk)
+{
+	return NULL;
+}
+
+static __always_inline struct socket_state *make_state(struct sock *sk, struct socket_state *new)
+{
+	return NULL;
+}
+
+static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
+{
+	return NULL;
+}
+
+#elif defined(SET_TP_BTF)
 
 static __always_inline struct socket_state *find_state(struct sock *sk)
 {

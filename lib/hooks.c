@@ -38,6 +38,7 @@ struct loader {
 	char dir[PATH_MAX]; /* where pins are made, until it is renamed */
 	struct btf *btf;    /* of the kernel */
 	struct set set;
+	struct set splice; /* its obj is NULL where there is none */
 	struct state *state;
 	int sockets[2];
 	bool traverse; /* the group needs the file system's root to be opened for it */
@@ -103,6 +104,52 @@ static int open_sockets(struct loader *l)
 	return 0;
 }
 
+/* Calls one() for each program that is attached, until it fails. */
+static int each_entry(struct loader *l, int (*one)(struct loader *l, struct bpf_program *prog))
+{
+	const struct set *const sets[] = { &l->set, &l->splice };
+	struct bpf_program *prog;
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets) && sets[i]->obj; i++)
+		bpf_object__for_each_program (prog, sets[i]->obj)
+			if (!err && is_entry(prog))
+				err = one(l, prog);
+	return err;
+}
+
+static int attach_probes(struct loader *l, const struct set *set)
+{
+	return probes_attach(l->pin_dir, set->obj, l->btf, l->what, LOAD_WHAT);
+}
+
+/*
+ * The probes of what passes by the other sets. They use its maps, and are left
+ * out where the kernel does not let us: set_holes() says what that means.
+ */
+static void load_splice(struct loader *l, const struct set_options *options)
+{
+	struct bpf_map *map, *same;
+	int err;
+
+	if (!probes_possible() || set_open(&l->splice, HOOKS_SPLICE, options) < 0)
+		return;
+	err = 0;
+	bpf_object__for_each_map (map, l->splice.obj) {
+		same = bpf_map__is_internal(map) ? NULL : map_of(l, bpf_map__name(map));
+		if (!err && same)
+			err = bpf_map__reuse_fd(map, bpf_map__fd(same));
+	}
+	if (!err)
+		err = bpf_object__load(l->splice.obj);
+	if (!err)
+		err = attach_probes(l, &l->splice);
+	if (err < 0) {
+		set_close(&l->splice);
+		(void)probes_remove(l->pin_dir);
+	}
+}
+
 static int load(struct loader *l, enum hook_set id)
 {
 	const struct load_options *o = l->o;
@@ -123,7 +170,12 @@ static int load(struct loader *l, enum hook_set id)
 	bpf_map__set_max_entries(map_of(l, "flows_0"), max_flows);
 	bpf_map__set_max_entries(map_of(l, "closed_0"), max_flows);
 	err = bpf_object__load(l->set.obj);
-	return err < 0 ? failed(l, err, "the kernel refuses the programs or their maps") : 0;
+	if (err < 0)
+		return failed(l, err, "the kernel refuses the programs or their maps");
+	if (id == HOOKS_KPROBE)
+		return attach_probes(l, &l->set);
+	load_splice(l, &options);
+	return 0;
 }
 
 static __u64 clock_ns(clockid_t clock)
@@ -159,7 +211,7 @@ static int write_meta(struct loader *l)
 			  .flags = (o->no_flows ? 0 : META_FLOWS) |
 				   (l->traverse ? META_TRAVERSE : 0),
 			  .gid = o->gid,
-			  .holes = set_holes(l->set.id, l->btf) };
+			  .holes = set_holes(l->set.id, l->btf, l->splice.obj) };
 	__u32 zero = 0;
 	int err;
 
@@ -276,6 +328,10 @@ static int pin_maps(struct loader *l)
 	bpf_object__for_each_map (map, l->set.obj)
 		if (!err)
 			err = pin_map(l, map);
+	if (l->splice.obj)
+		bpf_object__for_each_map (map, l->splice.obj)
+			if (!err && !map_of(l, bpf_map__name(map)))
+				err = pin_map(l, map);
 	bpf_object__for_each_program (prog, l->set.obj)
 		if (!err && is_reader(prog))
 			err = pin_program(l, prog, PIN_READERS, bpf_program__name(prog));
@@ -297,14 +353,21 @@ static int set_access(struct loader *l, const char *name, mode_t mode)
 	return err < 0 ? failed(l, err, "cannot give %s to the group", path) : 0;
 }
 
+static int let_group_read_program(struct loader *l, struct bpf_program *prog)
+{
+	char name[128], hook[64];
+
+	snprintf(name, sizeof(name), PIN_PROGS "/%s", hook_name(prog, hook));
+	return set_access(l, name, 0640);
+}
+
 static int let_group_read(struct loader *l)
 {
 	static const char *const maps[] = { PIN_META,	 PIN_META PIN_ROWS,
 					    PIN_STATE,	 PIN_STATE PIN_ROWS,
 					    PIN_CGROUPS, PIN_CGROUPS PIN_ROWS,
 					    PIN_FOLDED,	 PIN_FOLDED PIN_ROWS };
-	struct bpf_program *prog;
-	char name[128], hook[64];
+	char name[128];
 	int err;
 
 	if (!l->o->gid)
@@ -320,13 +383,7 @@ static int let_group_read(struct loader *l)
 		snprintf(name, sizeof(name), "0/%s", *table);
 		err = set_access(l, name, 0640);
 	}
-	bpf_object__for_each_program (prog, l->set.obj) {
-		if (err || !is_entry(prog))
-			continue;
-		snprintf(name, sizeof(name), PIN_PROGS "/%s", hook_name(prog, hook));
-		err = set_access(l, name, 0640);
-	}
-	return err;
+	return err < 0 ? err : each_entry(l, let_group_read_program);
 }
 
 /*
@@ -401,19 +458,6 @@ static int attach(struct loader *l, struct bpf_program *prog)
 	return err < 0 ? failed(l, err, "cannot pin %s/%s", l->dir, pin) : 0;
 }
 
-static int attach_all(struct loader *l)
-{
-	struct bpf_program *prog;
-	int err = 0;
-
-	bpf_object__for_each_program (prog, l->set.obj)
-		if (!err && is_entry(prog))
-			err = attach(l, prog);
-	if (!err && l->set.id == HOOKS_KPROBE)
-		err = probes_attach(l->pin_dir, l->set.obj, l->btf, l->what, LOAD_WHAT);
-	return err;
-}
-
 /* Reading the iterator runs seed() for every open file of the machine. */
 static int seed(struct loader *l)
 {
@@ -459,7 +503,7 @@ static int start(struct loader *l)
 		l->state = NULL;
 		return failed(l, -errno, "cannot map the state");
 	}
-	err = attach_all(l);
+	err = each_entry(l, attach);
 	if (!err)
 		err = seed(l);
 	l->refused = l->refused && err < 0;
@@ -541,6 +585,7 @@ static void let_go(struct loader *l)
 		munmap(l->state, sizeof(*l->state));
 	l->state = NULL;
 	set_close(&l->set);
+	set_close(&l->splice);
 	if (access(l->dir, F_OK) == 0)
 		(void)pin_remove_and_wait(l->dir);
 	(void)probes_remove(l->pin_dir);
@@ -698,6 +743,7 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD
 	if (l.state)
 		munmap(l.state, sizeof(*l.state));
 	set_close(&l.set);
+	set_close(&l.splice);
 	btf__free(l.btf);
 	for (int i = 0; i < 2; i++)
 		if (l.sockets[i] >= 0)

@@ -43,8 +43,8 @@ static const struct probe {
 	{ "inet_recvmsg", NULL, "receiving", "received", "what is received over IPv4" },
 	{ "inet6_recvmsg", NULL, "receiving", "received", "what is received over IPv6" },
 	{ "packet_recvmsg", "af_packet", "receiving", "received", NULL },
-	{ "mptcp_splice_read", NULL, "splicing", "received", NULL },
-	{ "tls_sw_splice_read", "tls", "splicing", "received", NULL },
+	{ "mptcp_splice_read", NULL, "splicing", "spliced", NULL },
+	{ "tls_sw_splice_read", "tls", "splicing", "spliced", NULL },
 	{ "skb_consume_udp", NULL, "consumed", NULL, "what is received by UDP" },
 	{ "tcp_rcv_space_adjust", NULL, "copied", NULL, "what is received by TCP" },
 };
@@ -98,17 +98,21 @@ struct attaching {
 	__u32 n;
 };
 
+static const struct bpf_program *hook_of(const struct bpf_object *obj, const char *program)
+{
+	char hook[64];
+
+	snprintf(hook, sizeof(hook), "%s_hook", program);
+	return bpf_object__find_program_by_name(obj, hook);
+}
+
 static int attach_one(struct attaching *a, const struct probe *p, const char *module, bool returned)
 {
 	const char *program = returned ? p->returned : p->entered;
-	struct bpf_program *prog;
-	char hook[64], event[96], kind[16] = "p";
+	const struct bpf_program *prog = hook_of(a->obj, program);
+	char event[96], kind[16] = "p";
 	int fd, err;
 
-	snprintf(hook, sizeof(hook), "%s_hook", program);
-	prog = bpf_object__find_program_by_name(a->obj, hook);
-	if (!prog)
-		return -ENOENT;
 	snprintf(event, sizeof(event), "%s_%s%s", a->group, p->function,
 		 returned ? "_returned" : "");
 	if (returned)
@@ -141,6 +145,16 @@ static int attach(struct attaching *a, const struct probe *p)
 	return err;
 }
 
+bool probes_possible(void)
+{
+	int tracefs = tracefs_open();
+	bool there = tracefs >= 0 && faccessat(tracefs, "kprobe_events", F_OK, 0) == 0;
+
+	if (tracefs >= 0)
+		close(tracefs);
+	return there;
+}
+
 int probes_attach(const char *pin_dir, const struct bpf_object *obj, const struct btf *btf,
 		  char *what, size_t size)
 {
@@ -154,11 +168,9 @@ int probes_attach(const char *pin_dir, const struct bpf_object *obj, const struc
 		snprintf(what, size, "cannot open tracefs, where kprobes are made");
 		return fail(a.tracefs);
 	}
-	if (faccessat(a.tracefs, "kprobe_events", F_OK, 0) < 0) {
-		snprintf(what, size, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
-		err = -ENOTSUP;
-	}
 	for (size_t i = 0; !err && i < N_PROBES; i++) {
+		if (!hook_of(obj, probes[i].entered))
+			continue;
 		err = attach(&a, &probes[i]);
 		if (err < 0 && probes[i].moves)
 			snprintf(what, size, "cannot probe %s: %s would go uncounted",

@@ -13,6 +13,7 @@
 #ifndef NETACCT_PROBES_H
 #define NETACCT_PROBES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <bpf/btf.h>
@@ -20,9 +21,12 @@
 
 #include "abi.h"
 
+/* Whether this kernel has kprobes (CONFIG_KPROBE_EVENTS), and lets us look. */
+bool probes_possible(void);
+
 /*
- * Attaches the programs of an object to all functions they are for; btf has the
- * kernel's. On failure `what` says what failed.
+ * Attaches those programs that an object has to all functions they are for; btf
+ * has the kernel's. On failure `what` says what failed.
  */
 int probes_attach(const char *pin_dir, const struct bpf_object *obj, const struct btf *btf,
 		  char *what, size_t size);

@@ -9,40 +9,47 @@
 #include "kprobe.skel.h"
 #include "pins.h"
 #include "preemption.skel.h"
+#include "probes.h"
 #include "sets.h"
+#include "splice.skel.h"
 #include "tp_btf.skel.h"
 #include "tracepoint.skel.h"
 
-#define DEFINE_OPEN(name)                                                    \
+#define DEFINE_OPEN(name, more)                                              \
 	static void destroy_##name(void *skel)                               \
 	{                                                                    \
 		name##_set__destroy(skel);                                   \
 	}                                                                    \
 	static int open_##name(struct set *set, const struct set_options *o) \
 	{                                                                    \
-		int cpus = libbpf_num_possible_cpus();                       \
-		struct name##_set *skel;                                     \
+		struct name##_set *skel = name##_set__open();                \
                                                                              \
-		if (cpus < 0)                                                \
-			return cpus;                                         \
-		skel = name##_set__open();                                   \
 		if (!skel)                                                   \
 			return -errno;                                       \
 		skel->rodata->keep_flows = o->keep_flows;                    \
-		skel->rodata->totals_size = cpus * sizeof(struct totals);    \
-		for (int i = 0; i < 2; i++)                                  \
-			skel->rodata->loader_sockets[i] = o->sockets[i];     \
+		more;                                                        \
 		set->obj = skel->obj;                                        \
 		set->skel = skel;                                            \
 		set->destroy = destroy_##name;                               \
 		return 0;                                                    \
 	}
 
-DEFINE_OPEN(tp_btf)
-DEFINE_OPEN(tracepoint)
-DEFINE_OPEN(kprobe)
+/* What the readers and seed() want to know. */
+#define OF_READERS                                                                         \
+	do {                                                                               \
+		int cpus = libbpf_num_possible_cpus();                                     \
+                                                                                           \
+		skel->rodata->totals_size = (cpus < 0 ? 1 : cpus) * sizeof(struct totals); \
+		skel->rodata->loader_sockets[0] = o->sockets[0];                           \
+		skel->rodata->loader_sockets[1] = o->sockets[1];                           \
+	} while (0)
 
-int set_open(struct set *set, enum hook_set id, const struct set_options *o)
+DEFINE_OPEN(tp_btf, OF_READERS)
+DEFINE_OPEN(tracepoint, OF_READERS)
+DEFINE_OPEN(kprobe, OF_READERS)
+DEFINE_OPEN(splice, )
+
+int set_open(struct set *set, int id, const struct set_options *o)
 {
 	*set = (struct set){ .id = id };
 	switch (id) {
@@ -52,6 +59,8 @@ int set_open(struct set *set, enum hook_set id, const struct set_options *o)
 		return fail(open_tracepoint(set, o));
 	case HOOKS_KPROBE:
 		return fail(open_kprobe(set, o));
+	case HOOKS_SPLICE:
+		return fail(open_splice(set, o));
 	default:
 		return fail(-EINVAL);
 	}
@@ -123,6 +132,10 @@ int set_check(const struct set *set, const struct btf *btf, char *what, size_t s
 			return fail(-ENOTSUP);
 		}
 	}
+	if (set->id == HOOKS_KPROBE && !probes_possible()) {
+		snprintf(what, size, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
+		return fail(-ENOTSUP);
+	}
 	if (set->id != HOOKS_KPROBE && has_member(btf, "proto_ops", "sendpage")) {
 		snprintf(what, size, "before Linux 6.5 sendfile may pass sock_send_length twice");
 		return fail(-ENOTSUP);
@@ -136,9 +149,11 @@ int set_check(const struct set *set, const struct btf *btf, char *what, size_t s
 	return 0;
 }
 
-__u32 set_holes(enum hook_set id, const struct btf *btf)
+__u32 set_holes(enum hook_set id, const struct btf *btf, bool splice)
 {
 	if (id == HOOKS_KPROBE)
 		return HOLE_SMC;
+	if (splice)
+		return 0;
 	return HOLE_TLS_SPLICE | (has_function(btf, "mptcp_splice_read") ? HOLE_MPTCP_SPLICE : 0);
 }

@@ -19,15 +19,18 @@ struct set_options {
 	int sockets[2]; /* of TCP, over IPv4 and over IPv6 */
 };
 
+/* Beside a set that is not of kprobes; no account is named for it. */
+#define HOOKS_SPLICE (HOOKS_KPROBE + 1)
+
 struct set {
-	enum hook_set id;
+	int id; /* enum hook_set, or HOOKS_SPLICE */
 	struct bpf_object *obj;
 	void *skel;
 	void (*destroy)(void *skel);
 };
 
 /* The programs of a set, not loaded yet; set_close() them. */
-int set_open(struct set *set, enum hook_set id, const struct set_options *o);
+int set_open(struct set *set, int id, const struct set_options *o);
 void set_close(struct set *set);
 
 /*
@@ -36,7 +39,10 @@ void set_close(struct set *set);
  */
 int set_check(const struct set *set, const struct btf *btf, char *what, size_t size);
 
-/* HOLE_*: what this kernel moves past the set. */
-__u32 set_holes(enum hook_set id, const struct btf *btf);
+/*
+ * HOLE_*: what this kernel moves past the set, where the kprobes of HOOKS_SPLICE
+ * are not beside it.
+ */
+__u32 set_holes(enum hook_set id, const struct btf *btf, bool splice);
 
 #endif
