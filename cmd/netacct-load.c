@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "hooks.h"
@@ -99,6 +102,44 @@ static int already_loaded(const struct cli *cli, const struct load_options *o)
 	return EXIT_SUCCESS;
 }
 
+/* Which of the privileges that it takes are not there; empty: it is something else. */
+static const char *missing_capabilities(char list[96])
+{
+	static const struct {
+		int number;
+		const char *name;
+	} needed[] = {
+		{ CAP_BPF, "CAP_BPF" },
+		{ CAP_PERFMON, "CAP_PERFMON" },
+		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
+	};
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct has[2] = {};
+	size_t n = 0;
+
+	list[0] = '\0';
+	if (syscall(SYS_capget, &header, has) < 0)
+		return list;
+	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+		if (!(has[CAP_TO_INDEX(needed[i].number)].effective &
+		      CAP_TO_MASK(needed[i].number)))
+			n += snprintf(list + n, 96 - n, "%s%s", n ? ", " : "", needed[i].name);
+	return list;
+}
+
+static void forbidden(int err, const char *what)
+{
+	char missing[96];
+
+	if (*missing_capabilities(missing))
+		cli_fail(err, "%s: it needs root, or what is missing of it: %s", what, missing);
+	cli_fail(err,
+		 "%s: the kernel forbids it though all capabilities are there (CAP_BPF, "
+		 "CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN): lockdown, or a filter on bpf()",
+		 what);
+}
+
 int main(int argc, char **argv)
 {
 	struct load_options o = {}, with_defaults;
@@ -152,9 +193,7 @@ int main(int argc, char **argv)
 	if (err == -ENOTSUP)
 		cli_fail(0, "%s", what);
 	if (err == -EPERM || err == -EACCES)
-		cli_fail(err,
-			 "%s: it needs root (CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN)",
-			 what);
+		forbidden(err, what);
 	if (err < 0)
 		cli_fail(err, "%s", what);
 	return EXIT_SUCCESS;

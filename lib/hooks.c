@@ -26,11 +26,23 @@
 #include "sets.h"
 #include "tracefs.h"
 
-#define LOCK_SECONDS 10
+/* A loader takes a second, and twenty where the processor is emulated. */
+#define LOCK_SECONDS 60
 
 /* Beside the account, so that one rename makes it appear or disappear as a whole. */
 #define LOADING	  "~loading"
 #define UNLOADING "~unloading"
+
+/* In the order in which they are tried. */
+static const struct {
+	enum hook_set id;
+	const char *name;
+} sets[] = {
+	{ HOOKS_TP_BTF, "tp_btf" },
+	{ HOOKS_TRACEPOINT, "tracepoint" },
+	{ HOOKS_KPROBE, "kprobe" },
+};
+#define N_SETS (sizeof(sets) / sizeof(*sets))
 
 struct loader {
 	const char *pin_dir;
@@ -43,7 +55,7 @@ struct loader {
 	int sockets[2];
 	bool traverse; /* the group needs the file system's root to be opened for it */
 	bool refused;  /* it was the kernel that would not have this set: another may do */
-	char passed_over[2][128];
+	char passed_over[N_SETS][128];
 	char *what;
 };
 
@@ -220,7 +232,8 @@ static int write_meta(struct loader *l)
 		return failed(l, err, "cannot read /proc/sys/kernel/random/boot_id");
 	g.began_at_ns = m.loaded_at_ns = clock_ns(CLOCK_REALTIME);
 	m.clock_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-	memcpy(m.passed_over, l->passed_over, sizeof(m.passed_over));
+	for (size_t i = 0; i < sizeof(m.passed_over) / sizeof(*m.passed_over); i++)
+		memcpy(m.passed_over[i], l->passed_over[i], sizeof(m.passed_over[i]));
 	err = bpf_map_update_elem(bpf_map__fd(map_of(l, PIN_META)), &zero, &m, BPF_ANY);
 	if (!err)
 		err = bpf_map_update_elem(bpf_map__fd(map_of(l, "generation_0")), &zero, &g,
@@ -613,16 +626,6 @@ static int load_set(struct loader *l, enum hook_set id)
 	return err;
 }
 
-static const struct {
-	enum hook_set id;
-	const char *name;
-} sets[] = {
-	{ HOOKS_TP_BTF, "tp_btf" },
-	{ HOOKS_TRACEPOINT, "tracepoint" },
-	{ HOOKS_KPROBE, "kprobe" },
-};
-#define N_SETS (sizeof(sets) / sizeof(*sets))
-
 /* What a kernel says to what it will not have, rather than to what it cannot do just now. */
 static bool is_refusal(int err)
 {
@@ -641,12 +644,19 @@ static bool is_refusal(int err)
 	}
 }
 
+static void pass_over(struct loader *l, size_t i, int err)
+{
+	size_t n = strlen(l->what);
+
+	if (err != -ENOTSUP)
+		snprintf(l->what + n, LOAD_WHAT - n, ": %s", strerror(-err));
+	snprintf(l->passed_over[i], sizeof(*l->passed_over), "%s: %.100s", sets[i].name, l->what);
+}
+
 /* The first set that this kernel lets count exactly. */
 static int load_any(struct loader *l)
 {
-	char all[LOAD_WHAT] = "";
-	size_t n = 0, n_tried = 0, forbidden = 0;
-	int err = -ENOTSUP;
+	int err;
 
 	for (size_t i = 0; i < N_SETS; i++) {
 		if (l->o->hooks != HOOKS_NONE && l->o->hooks != sets[i].id)
@@ -657,19 +667,13 @@ static int load_any(struct loader *l)
 		let_go(l);
 		if (!l->refused || !is_refusal(err) || l->o->hooks != HOOKS_NONE)
 			return err;
-		n_tried++;
-		forbidden += err == -EPERM;
-		if (err != -ENOTSUP)
-			snprintf(l->what + strlen(l->what), LOAD_WHAT - strlen(l->what), ": %s",
-				 strerror(-err));
-		if (i < sizeof(l->passed_over) / sizeof(*l->passed_over))
-			snprintf(l->passed_over[i], sizeof(*l->passed_over), "%s: %.100s",
-				 sets[i].name, l->what);
-		n += snprintf(all + n, sizeof(all) - n, "\n  %s: %.200s", sets[i].name, l->what);
+		/* All sets take the same privileges. */
+		if (err == -EPERM)
+			return err;
+		pass_over(l, i, err);
 	}
-	/* Where no set is refused for another reason, it is privilege that is missing. */
-	return failed(l, forbidden == n_tried ? err : -ENOTSUP,
-		      "this kernel has no hooks that would count exactly:%s", all);
+	return failed(l, -ENOTSUP, "this kernel has no hooks that would count exactly: %s; %s; %s",
+		      l->passed_over[0], l->passed_over[1], l->passed_over[2]);
 }
 
 static int load_locked(struct loader *l)

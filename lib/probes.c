@@ -42,6 +42,7 @@ static const struct probe {
 	{ "packet_sendmsg_spkt", "af_packet", "sending", "sent", NULL },
 	{ "inet_recvmsg", NULL, "receiving", "received", "what is received over IPv4" },
 	{ "inet6_recvmsg", NULL, "receiving", "received", "what is received over IPv6" },
+	{ "sock_common_recvmsg", NULL, "receiving", "received", "what raw IPv6 sockets receive" },
 	{ "packet_recvmsg", "af_packet", "receiving", "received", NULL },
 	{ "mptcp_splice_read", NULL, "splicing", "spliced", NULL },
 	{ "tls_sw_splice_read", "tls", "splicing", "spliced", NULL },

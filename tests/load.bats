@@ -45,15 +45,66 @@ load helpers
 	has "$stderr" flows
 }
 
-@test "load --hooks: auto and tp_btf, and no others in this version" {
-	netacct-load --hooks tp_btf
-	is "$(netacct-show --json | jq -r .hooks)" tp_btf
+@test "load --hooks: a set counts to the byte, or is refused with the reason" {
+	local sets=0 objects
+
+	unset NETACCT_HOOKS
+	netacct-load
+	first=$(netacct-show --json | jq -r .hooks)
 	netacct-unload
-	netacct-load --hooks auto
-	is "$(netacct-show --json | jq -r .hooks)" tp_btf
-	netacct-unload
+	for set in tp_btf tracepoint kprobe; do
+		objects=$(bpf_objects)
+		run netacct-load --hooks $set
+		if [ "$status" -eq 0 ]; then
+			sets=$((sets + 1))
+			is "$(netacct-show --json | jq -r .hooks)" $set
+			exact "$(traffic tcp)"
+			exact "$(traffic udp --family 6)"
+			run -1 netacct-load --hooks auto --max-processes 7
+			netacct-unload
+		else
+			is "$status" 1
+			one_line
+			[ $set != "$first" ]
+		fi
+		nothing_since "$objects"
+	done
+	[ $sets -gt 0 ]
 	run -2 netacct-load --hooks none
-	[ ! -e "$NETACCT_PIN_DIR" ]
+	NETACCT_HOOKS=none run -2 netacct-load
+}
+
+@test "load: the set of the environment, and that of the command line before it" {
+	unset NETACCT_HOOKS
+	netacct-load
+	set=$(netacct-show --json | jq -r .hooks)
+	netacct-unload
+	NETACCT_HOOKS=$set netacct-load
+	is "$(netacct-show --json | jq -r .hooks)" "$set"
+	other=$([ "$set" = kprobe ] && echo tp_btf || echo kprobe)
+	run -1 netacct-load --hooks $other
+	has "$output" "--hooks"
+}
+
+@test "load on a kernel without BTF: says so, leaves nothing" {
+	netacct-load && netacct-unload
+	objects=$(bpf_objects)
+	run -1 unshare -m sh -c 'mount -t tmpfs none /sys/kernel/btf && exec netacct-load'
+	one_line
+	has "$output" CONFIG_DEBUG_INFO_BTF
+	nothing_since "$objects"
+}
+
+@test "load where the kernel refuses all hooks: says what is missing, leaves nothing" {
+	netacct-load && netacct-unload
+	objects=$(bpf_objects)
+	run -1 setpriv --bounding-set -all --inh-caps -all netacct-load
+	has "$output" CAP_BPF
+	nothing_since "$objects"
+	# Each system call bpf() fails.
+	run -1 --separate-stderr strace -f -qq -o /dev/null -e inject=bpf:error=EPERM netacct-load
+	has "$stderr" CAP_BPF
+	nothing_since "$objects"
 }
 
 @test "load: what cannot be meant is misuse" {
