@@ -335,7 +335,7 @@ static __noinline struct process *new_process(__u64 generation, const struct pro
 
 	if (!table || !t)
 		return NULL;
-	if (key->pid && !READ2(current_task(), signal, live.counter))
+	if (key->pid && !BPF_CORE_READ(current_task(), signal, live.counter))
 		return NULL;
 	err = bpf_map_update_elem(table, key, &zero_process, BPF_NOEXIST);
 	if (err == -E2BIG && fold_processes(generation))
@@ -442,7 +442,7 @@ static __noinline struct flow *new_flow(__u64 generation, const struct flow_key 
 	if (!f || err)
 		return f;
 	__sync_fetch_and_add(&t->flow_rows, 1);
-	f->netns = READ2(sk, __sk_common.skc_net.net, ns.inum);
+	f->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 	f->first_seen_ns = bpf_ktime_get_boot_ns();
 	if (s->generation == generation)
 		f->next_user = s->users;
@@ -532,7 +532,8 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		return;
 	p = get_process(slot, key);
 	if (!p)
-		p = new_process(generation, key, READ2(sk, __sk_common.skc_net.net, ns.inum));
+		p = new_process(generation, key,
+				BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum));
 	if (p) {
 		p->last_seen_ns = now(t);
 		if (protocol >= 0 && protocol < PROTOCOLS)

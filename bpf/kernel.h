@@ -33,7 +33,8 @@
 
 /*
  * How a field is read. The verifier knows what the arguments of a tp_btf program
- * point to, and lets it load from there; elsewhere it takes a helper.
+ * point to, and lets it load from there; elsewhere it takes a helper. It takes its
+ * time over each pointer it follows: what is seldom read is read by a helper.
  */
 #ifdef SET_TP_BTF
 #define READ(p, field)		((p)->field)
