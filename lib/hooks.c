@@ -144,7 +144,7 @@ static void load_splice(struct loader *l, const struct set_options *options)
 	struct bpf_map *map, *same;
 	int err;
 
-	if (!probes_possible() || set_open(&l->splice, HOOKS_SPLICE, options) < 0)
+	if (probes_check() < 0 || set_open(&l->splice, HOOKS_SPLICE, options) < 0)
 		return;
 	err = 0;
 	bpf_object__for_each_map (map, l->splice.obj) {
@@ -181,6 +181,8 @@ static int load(struct loader *l, enum hook_set id)
 	bpf_map__set_max_entries(map_of(l, "ended_0"), o->max_processes);
 	bpf_map__set_max_entries(map_of(l, "flows_0"), max_flows);
 	bpf_map__set_max_entries(map_of(l, "closed_0"), max_flows);
+	if (max_flows > SOCKETS && id != HOOKS_TP_BTF)
+		bpf_map__set_max_entries(map_of(l, PIN_SOCKETS), max_flows);
 	err = bpf_object__load(l->set.obj);
 	if (err < 0)
 		return failed(l, err, "the kernel refuses the programs or their maps");
@@ -656,6 +658,7 @@ static void pass_over(struct loader *l, size_t i, int err)
 /* The first set that this kernel lets count exactly. */
 static int load_any(struct loader *l)
 {
+	bool forbidden = false;
 	int err;
 
 	for (size_t i = 0; i < N_SETS; i++) {
@@ -667,12 +670,11 @@ static int load_any(struct loader *l)
 		let_go(l);
 		if (!l->refused || !is_refusal(err) || l->o->hooks != HOOKS_NONE)
 			return err;
-		/* All sets take the same privileges. */
-		if (err == -EPERM)
-			return err;
+		forbidden |= err == -EPERM;
 		pass_over(l, i, err);
 	}
-	return failed(l, -ENOTSUP, "this kernel has no hooks that would count exactly: %s; %s; %s",
+	return failed(l, forbidden ? -EPERM : -ENOTSUP,
+		      "this kernel has no hooks that would count exactly (%s; %s; %s)",
 		      l->passed_over[0], l->passed_over[1], l->passed_over[2]);
 }
 

@@ -146,14 +146,16 @@ static int attach(struct attaching *a, const struct probe *p)
 	return err;
 }
 
-bool probes_possible(void)
+int probes_check(void)
 {
-	int tracefs = tracefs_open();
-	bool there = tracefs >= 0 && faccessat(tracefs, "kprobe_events", F_OK, 0) == 0;
+	int tracefs = tracefs_open(), err = 0;
 
-	if (tracefs >= 0)
-		close(tracefs);
-	return there;
+	if (tracefs < 0)
+		return tracefs == -ENODEV ? fail(-ENOTSUP) : tracefs;
+	if (faccessat(tracefs, "kprobe_events", F_OK, 0) < 0)
+		err = errno == ENOENT ? -ENOTSUP : -errno;
+	close(tracefs);
+	return fail(err);
 }
 
 int probes_attach(const char *pin_dir, const struct bpf_object *obj, const struct btf *btf,

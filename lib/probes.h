@@ -13,7 +13,6 @@
 #ifndef NETACCT_PROBES_H
 #define NETACCT_PROBES_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <bpf/btf.h>
@@ -21,8 +20,8 @@
 
 #include "abi.h"
 
-/* Whether this kernel has kprobes (CONFIG_KPROBE_EVENTS), and lets us look. */
-bool probes_possible(void);
+/* -ENOTSUP: this kernel has no kprobes (CONFIG_KPROBE_EVENTS). -EPERM, -EACCES. */
+int probes_check(void);
 
 /*
  * Attaches those programs that an object has to all functions they are for; btf

@@ -132,9 +132,11 @@ int set_check(const struct set *set, const struct btf *btf, char *what, size_t s
 			return fail(-ENOTSUP);
 		}
 	}
-	if (set->id == HOOKS_KPROBE && !probes_possible()) {
-		snprintf(what, size, "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)");
-		return fail(-ENOTSUP);
+	if (set->id == HOOKS_KPROBE && probes_check() < 0) {
+		snprintf(what, size,
+			 errno == ENOTSUP ? "this kernel has no kprobes (CONFIG_KPROBE_EVENTS)"
+					  : "cannot see whether this kernel has kprobes");
+		return -errno;
 	}
 	if (set->id != HOOKS_KPROBE && has_member(btf, "proto_ops", "sendpage")) {
 		snprintf(what, size, "before Linux 6.5 sendfile may pass sock_send_length twice");
