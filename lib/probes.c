@@ -21,7 +21,7 @@
 /* KRETPROBE_MAXACTIVE_MAX, kernel/trace/trace_kprobe.c */
 #define MAXACTIVE 4096
 
-#define REMOVE_SECONDS 3
+#define REMOVE_SECONDS 30
 
 /*
  * A function that this kernel has neither built in nor in a module is passed

@@ -38,7 +38,8 @@ needs_unprivileged_readers() {
 
 @test "a member of the group reads, and cannot change anything" {
 	needs_unprivileged_readers
-	netacct-load --group $GROUP
+	# We mount bpffs with mode 700, as systemd does, where it is not mounted yet.
+	netacct-load --group $GROUP --group-traverse
 	[ "$(stat -c %a:%G "$NETACCT_PIN_DIR")" = "750:$GROUP" ]
 	truth=$(traffic tcp)
 	pid=$(jq 'select(.role == "sender").pid' <<<"$truth")

@@ -39,6 +39,11 @@ is() {
 	return 1
 }
 
+# scaled N: N of what makes a test long, or with $NETACCT_TEST_SCALE so many times fewer, for slow machines.
+scaled() {
+	echo $(($1 / ${NETACCT_TEST_SCALE:-1}))
+}
+
 # has TEXT WORD: like [[ == *WORD* ]], but a failure shows both.
 has() {
 	[[ ${1,,} == *"${2,,}"* ]] && return
@@ -170,6 +175,85 @@ nothing_since() {
 
 no_new_objects() {
 	[ -z "$(bpf_objects | comm -13 "$BATS_TEST_TMPDIR/objects" -)" ]
+}
+
+# needs COMMAND...: skips the test where one is missing.
+needs() {
+	local command
+
+	for command; do
+		command -v "$command" >/dev/null || skip "needs $command"
+	done
+}
+
+# listens PORT: whether somebody does in namespace a, by TCP or UDP.
+listens() {
+	ip netns exec "$NS-a" ss -Htuln "sport = :$1" | grep -q .
+}
+
+# nginx_conf <SERVERS: a configuration below $PWD, for one process that stays in the foreground.
+nginx_conf() {
+	cat <<-END
+		daemon off;
+		user root;
+		pid $PWD/nginx.pid;
+		error_log stderr;
+		events { }
+		http {
+			access_log off;
+			sendfile on;
+			client_body_temp_path $PWD/body;
+			proxy_temp_path $PWD/proxy;
+			fastcgi_temp_path $PWD/fastcgi;
+			uwsgi_temp_path $PWD/uwsgi;
+			scgi_temp_path $PWD/scgi;
+			$(cat)
+		}
+	END
+}
+
+# traced NAME NETNS COMMAND...: runs it under strace, for as_strace to read.
+# (Leak checks cannot run under strace.)
+traced() {
+	local calls=%network,read,readv,preadv2,write,writev,pwritev2,sendfile,splice
+
+	calls+=",io_submit,io_uring_enter,clone,?clone3,?fork,?vfork,execve"
+	ASAN_OPTIONS=detect_leaks=0 timeout -s KILL 300 ip netns exec "$2" strace -f -Y -yy -s 0 -v -qq -e signal=none \
+		-e "trace=$calls" -o "$BATS_TEST_TMPDIR/$1.strace" -- "${@:3}"
+}
+
+# traced_start NAME NETNS COMMAND...: the same in the background, until traced_stop NAME.
+traced_start() {
+	traced "$@" 3>&- &
+	TRACER[$1]=$!
+}
+declare -gA TRACER
+
+# The pid of the command: strace saw it first.
+traced_pid() {
+	local pid
+
+	read -r pid _ <"$BATS_TEST_TMPDIR/$1.strace"
+	echo "${pid%%<*}"
+}
+
+# The command is told, since strace itself takes no signals.
+traced_stop() {
+	kill -TERM "$(traced_pid "$1")"
+	wait "${TRACER[$1]}" || true
+}
+
+# as_strace NAME...: what the calls of each traced process returned is what its row says. Prints both.
+as_strace() {
+	local dir=$BATS_TEST_TMPDIR sums netns both
+
+	sums=$(cd "$dir" && "$BATS_TEST_DIRNAME/strace-sums" "${@/%/.strace}") || return
+	netns=$(stat -L -c %i "/run/netns/$NS-a" "/run/netns/$NS-b" | jq -s -c .) || return
+	netacct-show --json >"$dir/processes" || return
+	both=$(jq -n -r --arg sums "$sums" --argjson netns "$netns" --slurpfile processes "$dir/processes" \
+		-f "$BATS_TEST_DIRNAME/strace.jq") || return
+	echo "# ${both//$'\n'/$'\n'# }" >&3
+	! grep '^differs' <<<"$both" >&2
 }
 
 # kill_at CALL N COMMAND...: kills the command as it is about to make its Nth call of this name.

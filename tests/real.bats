@@ -10,36 +10,15 @@ setup() {
 
 # Starts nginx in namespace a, with files of 1 B, 1 MB and 1 GB.
 serve() {
-	local dir=$BATS_TEST_TMPDIR
-
-	truncate -s 1 "$dir/1B"
-	truncate -s 1000000 "$dir/1MB"
-	truncate -s 1G "$dir/1GB"
-	chmod 755 "$dir"
-	cat >"$dir/nginx.conf" <<-END
-		daemon off;
-		user root;
-		pid $dir/nginx.pid;
-		error_log stderr;
-		events { }
-		http {
-			access_log off;
-			sendfile on;
-			client_body_temp_path $dir/body;
-			proxy_temp_path $dir/proxy;
-			fastcgi_temp_path $dir/fastcgi;
-			uwsgi_temp_path $dir/uwsgi;
-			scgi_temp_path $dir/scgi;
-			server { listen 80; listen [::]:80; root $dir; }
-		}
-	END
-	ip netns exec "$NS-a" nginx -e stderr -p "$dir" -c "$dir/nginx.conf" 3>&- &
+	cd "$BATS_TEST_TMPDIR" || return
+	truncate -s 1 1B
+	truncate -s 1000000 1MB
+	truncate -s 1G 1GB
+	chmod 755 .
+	nginx_conf >nginx.conf <<<"server { listen 80; listen [::]:80; root $PWD; }"
+	ip netns exec "$NS-a" nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf" 3>&- &
 	NGINX=$!
 	eventually "nginx listens" listens 80
-}
-
-listens() {
-	ip netns exec "$NS-a" ss -Htln "sport = :$1" | grep -q .
 }
 
 # Ends nginx, which takes its time if it is to finish what it does.
@@ -73,7 +52,7 @@ stop_serving() {
 
 # iperf ARGUMENTS: client in b, server in a, until a run in which the receiver
 # counted all that the sender sent: what it receives after the end it drops
-# without counting it.
+# without counting it. On the sender's CPU and preferred to it, it is seldom late.
 iperf() {
 	local tries
 
@@ -86,16 +65,18 @@ iperf() {
 }
 
 iperf_once() {
-	local dir=$BATS_TEST_TMPDIR sender=client receiver=server
+	local dir=$BATS_TEST_TMPDIR sender=client receiver=server cpu
+	local -A nice=([server]=-20 [client]=0)
 
-	ip netns exec "$NS-a" iperf3 -s -1 -J >"$dir/server.json" 3>&- &
+	[[ " $* " != *" -R "* ]] || { sender=server; receiver=client; nice=([server]=0 [client]=-20); }
+	cpu=$(awk -F '[\t,-]' '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
+	taskset -c "$cpu" nice -n "${nice[server]}" ip netns exec "$NS-a" iperf3 -s -1 -J >"$dir/server.json" 3>&- &
 	SERVER=$!
 	eventually "iperf3 listens" listens 5201 || return
-	ip netns exec "$NS-b" iperf3 -J "$@" >"$dir/client.json" 3>&- &
+	taskset -c "$cpu" nice -n "${nice[client]}" ip netns exec "$NS-b" iperf3 -J "$@" >"$dir/client.json" 3>&- &
 	CLIENT=$!
 	wait "$CLIENT" && wait "$SERVER" || return
 	PORTS=$(jq -c '[.start.connected[].local_port]' "$dir/client.json")
-	[[ " $* " != *" -R "* ]] || { sender=server; receiver=client; }
 	SENT=$(jq '[.end.streams[] | (.udp // .sender).bytes] | add' "$dir/$sender.json")
 	RECEIVED=$(jq '.end.sum_received.bytes' "$dir/$receiver.json")
 }
@@ -142,12 +123,12 @@ between() {
 		for streams in 1 3; do
 			greeting=$((4 * streams))
 
-			iperf_once -c "$address" -P "$streams" -u -b 200M -n 20M
+			iperf_once -c "$address" -P "$streams" -u -b 200M -n 5M
 			is "$(data client tx_bytes)" $((SENT + greeting))
 			is "$(data client rx_bytes) $(data server tx_bytes)" "$greeting $greeting"
 			between $((RECEIVED + greeting)) "$(data server rx_bytes)" $((SENT + greeting))
 
-			iperf_once -c "$address" -P "$streams" -u -b 200M -n 20M -R
+			iperf_once -c "$address" -P "$streams" -u -b 200M -n 5M -R
 			is "$(data server tx_bytes)" $((SENT + greeting))
 			is "$(data client tx_bytes) $(data server rx_bytes)" "$greeting $greeting"
 			between $((RECEIVED + greeting)) "$(data client rx_bytes)" $((SENT + greeting))
