@@ -224,12 +224,16 @@ struct socket_state {
 	__u64 flow;
 	__u64 generation; /* in which users is the head of a chain */
 	struct process_key users;
-	__u32 copied; /* TCP: the copied_seq that was seen last */
-	__u32 urgent; /* TCP: the urgent byte that was dealt with last */
-	__u32 base;   /* TCP: BASE_* */
-	__u32 first;  /* TCP: the sequence number of the first byte; another: used again */
+	__u32 copied;  /* TCP: the copied_seq that was seen last */
+	__u32 urgent;  /* TCP: the urgent byte that was dealt with last */
+	__u32 mark;    /* TCP: the urgent byte that was seen last */
+	__u32 doubt;   /* TCP: whether the urgent byte has changed in this receive */
+	__u32 counted; /* TCP: by copied, since then */
+	__u32 base;    /* TCP: BASE_* */
+	__u32 first;   /* TCP: the sequence number of the first byte; another: used again */
+	__u32 zero;
 };
-_Static_assert(sizeof(struct socket_state) == 48, "struct socket_state is ABI");
+_Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
 
 /* A call that is inside the kernel, for when it returns. */
 struct call {

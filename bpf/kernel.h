@@ -108,6 +108,7 @@ struct tcp_sock {
 	__u32 copied_seq;
 	__u64 bytes_received;
 	__u32 urg_seq;
+	__u16 urg_data;
 };
 
 enum sock_flags {

@@ -67,6 +67,7 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 {
 	struct state *st = get_state();
 	struct socket_state *s;
+	__s64 bytes = ret;
 	int protocol;
 
 	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || !st || !st->counting)
@@ -80,9 +81,9 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 		if (s->base == BASE_RECEIVE)
 			s->base = BASE_KNOWN;
 		else
-			ret = 0;
+			bytes = undo_doubt(s, ret);
 	}
-	count_current(st, sk, s, protocol, false, ret, calls);
+	count_current(st, sk, s, protocol, false, bytes, calls);
 	return 0;
 }
 
@@ -312,7 +313,7 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 	tp = tcp_sock(sk);
 	if (!tp)
 		return 0;
-	new_state(&new, tp);
+	new_state(&new, tp, 0);
 	s = make_state(sk, &new);
 	if (s && s->flow != new.flow) {
 		retire(st, s);
@@ -520,8 +521,7 @@ int seed(struct bpf_iter__task_file *ctx)
 		else if (ctx->fd == loader_sockets[1])
 			st->tcp_recvmsg[1] = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
 	}
-	new_state(&base, tp);
-	base.copied = copied_seq(sk, tp);
+	new_state(&base, tp, copied_seq(sk, tp));
 	base.base = BASE_SEEDED;
 	make_state(sk, &base);
 	return 0;

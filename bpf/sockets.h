@@ -169,12 +169,39 @@ static __always_inline bool skipped_urgent(struct sock *sk, struct tcp_sock *tp,
 	return !sock_flag(sk, bpf_core_enum_value(enum sock_flags, SOCK_URGINLINE));
 }
 
-static __always_inline void new_state(struct socket_state *s, struct tcp_sock *tp)
+/* An urgent byte that is still ahead of what was handed out is yet to be dealt with. */
+static __always_inline void set_urgent(struct socket_state *s, struct tcp_sock *tp, __u32 copied)
+{
+	__u32 urgent = READ(tp, urg_seq);
+
+	s->mark = urgent;
+	s->urgent = READ(tp, urg_data) && (__s32)(urgent - copied) >= 0 ? copied - 1 : urgent;
+	s->doubt = 0;
+}
+
+static __always_inline void new_state(struct socket_state *s, struct tcp_sock *tp, __u32 copied)
 {
 	__builtin_memset(s, 0, sizeof(*s));
 	s->flow = next_flow();
 	s->generation = ~0ULL;
-	s->urgent = READ(tp, urg_seq);
+	s->copied = copied;
+	set_urgent(s, tp, copied);
+}
+
+/*
+ * As another urgent byte comes the kernel drops the one before, if that is the
+ * next to be handed out: copied_seq moves, and nobody gets a byte. What the
+ * call returns tells, where there is one. More than a few bytes are no urgent
+ * ones, but what another thread has received meanwhile.
+ */
+static __always_inline __s64 undo_doubt(struct socket_state *s, int ret)
+{
+	__s32 dropped = s->counted - ret;
+
+	if (!s->doubt)
+		return 0;
+	s->doubt = 0;
+	return dropped > 0 && dropped <= 16 ? -dropped : 0;
 }
 
 /*
@@ -195,8 +222,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 	first = first_seq(tp);
 	*state = s = find_state(sk);
 	if (!s) {
-		new_state(&new, tp);
-		new.copied = seq;
+		new_state(&new, tp, seq);
 		new.first = first;
 		new.base = st->counting ? BASE_RECEIVE : BASE_KNOWN;
 		make_state(sk, &new);
@@ -217,6 +243,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 		s->copied = seq;
 		s->first = first;
 		s->base = BASE_RECEIVE;
+		set_urgent(s, tp, seq);
 		return 0;
 	}
 	n = seq - s->copied;
@@ -224,6 +251,12 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 		return 0;
 	n -= skipped_urgent(sk, tp, s, seq);
 	s->copied = seq;
+	if (READ(tp, urg_seq) != s->mark) {
+		s->mark = READ(tp, urg_seq);
+		s->doubt = 1;
+		s->counted = 0;
+	}
+	s->counted += n;
 	if (s->base == BASE_RECEIVE)
 		return 0;
 	s->base = BASE_KNOWN;
