@@ -26,13 +26,56 @@ static const struct option options[] = {
 	{},
 };
 
-/* The sets that this version does not have. */
-static const char others[] = "tracepoint and kprobe: not in this version";
+#define SCHEMA	   1
+#define OTHERS_LEN 260
+
+static const struct {
+	__u32 bit;
+	const char *text;
+} holes[] = {
+	{ HOLE_TLS_SPLICE, "splice from a kTLS socket is not counted" },
+	{ HOLE_MPTCP_SPLICE, "splice from an MPTCP socket is not counted" },
+	{ HOLE_SMC, "AF_SMC sockets are not counted" },
+};
+#define N_HOLES (sizeof(holes) / sizeof(*holes))
+
+/* Why other sets of hooks were passed over. */
+static const char *other_hooks(const struct meta *m, char text[OTHERS_LEN])
+{
+	const char *first = m->passed_over[0], *second = m->passed_over[1];
+
+	snprintf(text, OTHERS_LEN, "%s%s%s", first, *first && *second ? "; " : "", second);
+	return text;
+}
 
 static void print_rows(const char *what, __s64 rows, __u32 max)
 {
 	printf("%-12s %" PRId64 " of %" PRIu32 " rows (%.0f%%)\n", what, (int64_t)rows, max,
 	       100.0 * rows / max);
+}
+
+static void print_hooks(const struct meta *m)
+{
+	char others[OTHERS_LEN];
+	const char *label = "holes";
+
+	printf("%-12s %s", "hooks", text_hooks(m->hooks));
+	printf(*other_hooks(m, others) ? " (%s)\n" : "\n", others);
+	for (size_t i = 0; i < N_HOLES; i++) {
+		if (!(m->holes & holes[i].bit))
+			continue;
+		printf("%-12s %s\n", label, holes[i].text);
+		label = "";
+	}
+}
+
+static void print_missed(const struct status *s)
+{
+	if (!s->missed_known && !s->missed_events)
+		printf("%-12s unknown: only root is told\n", "missed");
+	else
+		printf("%-12s %" PRIu64 " events%s\n", "missed", (uint64_t)s->missed_events,
+		       s->missed_events ? ": the account may be short" : "");
 }
 
 static void print_text(const struct status *s, bool verbose)
@@ -46,7 +89,7 @@ static void print_text(const struct status *s, bool verbose)
 	text_age(age, now.tv_sec * 1000000000ULL + now.tv_nsec - s->meta.loaded_at_ns);
 	printf("%-12s %s (%s), by version %s\n", s->counting ? "counting" : "stopped",
 	       text_time(since, s->meta.loaded_at_ns), age, s->meta.version);
-	printf("%-12s %s (%s)\n", "hooks", text_hooks(s->meta.hooks), others);
+	print_hooks(&s->meta);
 	printf("%-12s %" PRIu64 ", since %s%s\n", "generation", (uint64_t)s->generation.number,
 	       text_time(since, s->generation.began_at_ns),
 	       s->pending ? "; the one before waits for netacct-reset to print it" : "");
@@ -58,8 +101,7 @@ static void print_text(const struct status *s, bool verbose)
 	print_rows("finished", t->finished_rows, FINISHED_ROWS);
 	printf("%-12s %" PRIu64 " bytes sent, %" PRIu64 " received\n", "no row",
 	       (uint64_t)t->no_row.tx_bytes, (uint64_t)t->no_row.rx_bytes);
-	printf("%-12s %" PRIu64 " events%s\n", "missed", (uint64_t)s->missed_events,
-	       s->missed_events ? ": the account may be short" : "");
+	print_missed(s);
 	if (cost)
 		printf("%-12s %.0f ns an event\n", "cost", cost);
 	else
@@ -90,26 +132,38 @@ static json_t *hooks_json(const struct status *s)
 	return all;
 }
 
+static json_t *holes_json(__u32 bits)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < N_HOLES; i++)
+		if (bits & holes[i].bit)
+			json_array_append_new(all, json_string(holes[i].text));
+	return all;
+}
+
 static void print_json(const struct status *s)
 {
+	char others[OTHERS_LEN];
 	char loaded[TEXT_TIME_LEN], began[TEXT_TIME_LEN];
 	bool flows = s->meta.flags & META_FLOWS;
 	double cost = status_cost(s);
 	json_t *doc;
 
-	doc = json_pack("{si ss ss ss ss so ss sI ss sb sb so so so so sI so so so}", "schema", 1,
-			"version", s->meta.version, "boot_id", s->meta.boot_id,
-			"loaded_at", text_time(loaded, s->meta.loaded_at_ns), "hooks",
-			text_hooks(s->meta.hooks), "filters", json_object(), "other_hooks", others,
-			"generation", (json_int_t)s->generation.number, "reset_at",
+	doc = json_pack("{si ss ss ss ss so ss so sI ss sb sb so so so so so so so so}", "schema",
+			SCHEMA, "version", s->meta.version, "boot_id", s->meta.boot_id, "loaded_at",
+			text_time(loaded, s->meta.loaded_at_ns), "hooks", text_hooks(s->meta.hooks),
+			"filters", json_object(), "other_hooks", other_hooks(&s->meta, others),
+			"holes", holes_json(s->meta.holes), "generation",
+			(json_int_t)s->generation.number, "reset_at",
 			text_time(began, s->generation.began_at_ns), "counting", s->counting,
 			"reset_pending", s->pending, "processes",
 			rows_json(s->totals.process_rows, s->meta.max_processes), "flows",
 			flows ? rows_json(s->totals.flow_rows, s->meta.max_flows) : json_null(),
 			"finished", rows_json(s->totals.finished_rows, FINISHED_ROWS), "no_row",
 			json_counters(&s->totals.no_row), "missed_events",
-			(json_int_t)s->missed_events, "ns_per_event",
-			cost ? json_real(cost) : json_null(), "totals",
+			s->missed_known ? json_integer(s->missed_events) : json_null(),
+			"ns_per_event", cost ? json_real(cost) : json_null(), "totals",
 			json_counters(&s->totals.total), "hook_stats", hooks_json(s));
 	if (!doc)
 		cli_fail(0, "cannot make the document");

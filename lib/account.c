@@ -11,9 +11,7 @@
 
 #include "account.h"
 #include "pins.h"
-
-/* The key of an array of one. */
-static const __u32 first;
+#include "probes.h"
 
 #define ONE_ARRAY(n, type)                                         \
 	{                                                          \
@@ -26,19 +24,25 @@ static const struct pin_shape folded_shape = ONE_ARRAY(PIN_FOLDED, struct proces
 static const struct pin_shape cgroups_shape = { PIN_CGROUPS, BPF_MAP_TYPE_LRU_HASH, sizeof(__u64),
 						sizeof(struct cgroup_name) };
 
+#define TERMINATE(string) ((string)[sizeof(string) - 1] = '\0')
+
 static int read_meta(struct account *a)
 {
-	int fd, err;
+	struct meta *m = &a->meta;
+	struct rows rows;
+	int err;
 
-	fd = pin_open(a->pin_dir, &meta_shape, false);
-	if (fd < 0)
-		return fd == -ENOENT ? -EPROTO : fd;
-	err = bpf_map_lookup_elem(fd, &first, &a->meta);
-	close(fd);
-	if (!err && a->meta.schema != NETACCT_SCHEMA)
+	err = rows_open(&rows, a->pin_dir, &meta_shape, false);
+	if (err < 0)
+		return err == -ENOENT ? -EPROTO : err;
+	err = rows_value(&rows, m);
+	rows_close(&rows);
+	if (!err && m->schema != NETACCT_SCHEMA)
 		err = -EPROTO;
-	a->meta.version[sizeof(a->meta.version) - 1] = '\0';
-	a->meta.boot_id[sizeof(a->meta.boot_id) - 1] = '\0';
+	TERMINATE(m->version);
+	TERMINATE(m->boot_id);
+	TERMINATE(m->passed_over[0]);
+	TERMINATE(m->passed_over[1]);
 	return err;
 }
 
@@ -46,18 +50,21 @@ static int read_meta(struct account *a)
  * Writers store single words into it. Who may only read cannot map it: the
  * kernel wants a shared mapping, which a read-only descriptor does not give.
  */
-static int open_state(struct account *a)
+static int map_state(struct account *a)
 {
+	int fd, err = 0;
 	void *p;
 
-	a->state_fd = pin_open(a->pin_dir, &state_shape, a->writable);
-	if (a->state_fd < 0 || !a->writable)
-		return a->state_fd;
-	p = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED, a->state_fd, 0);
+	fd = pin_open(a->pin_dir, &state_shape, true);
+	if (fd < 0)
+		return fd;
+	p = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
-		return -errno;
-	a->state = p;
-	return 0;
+		err = -errno;
+	else
+		a->state = p;
+	close(fd);
+	return err;
 }
 
 static int open_all(struct account *a)
@@ -67,14 +74,15 @@ static int open_all(struct account *a)
 	err = read_meta(a);
 	if (err < 0)
 		return err;
-	err = open_state(a);
-	if (err < 0)
-		return err;
-	err = a->cgroups = pin_open(a->pin_dir, &cgroups_shape, false);
-	if (err < 0)
-		return err;
-	err = a->folded = pin_open(a->pin_dir, &folded_shape, false);
-	return err < 0 ? err : 0;
+	if (a->writable)
+		err = map_state(a);
+	if (!err)
+		err = rows_open(&a->states, a->pin_dir, &state_shape, false);
+	if (!err)
+		err = rows_open(&a->cgroups, a->pin_dir, &cgroups_shape, false);
+	if (!err)
+		err = rows_open(&a->folded, a->pin_dir, &folded_shape, false);
+	return err;
 }
 
 int account_open(struct account *a, const char *pin_dir, bool writable)
@@ -89,9 +97,9 @@ int account_open(struct account *a, const char *pin_dir, bool writable)
 	do {
 		*a = (struct account){ .pin_dir = pin_dir,
 				       .writable = writable,
-				       .state_fd = -1,
-				       .cgroups = -1,
-				       .folded = -1 };
+				       .states.fd = -1,
+				       .cgroups.fd = -1,
+				       .folded.fd = -1 };
 		if (stat(pin_dir, &before) < 0)
 			return fail(-errno);
 		err = open_all(a);
@@ -109,30 +117,46 @@ void account_close(struct account *a)
 {
 	if (a->state)
 		munmap(a->state, sizeof(*a->state));
-	if (a->state_fd >= 0)
-		close(a->state_fd);
-	if (a->cgroups >= 0)
-		close(a->cgroups);
-	if (a->folded >= 0)
-		close(a->folded);
 	a->state = NULL;
-	a->state_fd = a->cgroups = a->folded = -1;
+	rows_close(&a->states);
+	rows_close(&a->cgroups);
+	rows_close(&a->folded);
 }
 
 int account_state(const struct account *a, struct state *state)
 {
-	return fail(bpf_map_lookup_elem(a->state_fd, &first, state));
+	return rows_value(&a->states, state);
 }
 
-int account_cgroup_name(const struct account *a, __u64 id, struct cgroup_name *name)
-{
-	int err = bpf_map_lookup_elem(a->cgroups, &id, name);
+struct cgroup_walk {
+	int (*each)(void *arg, __u64 id, const struct cgroup_name *name);
+	void *arg;
+};
 
-	if (err < 0)
-		return fail(err);
-	name->parent[sizeof(name->parent) - 1] = '\0';
-	name->name[sizeof(name->name) - 1] = '\0';
-	return 0;
+static int one_cgroup(void *arg, const void *key, const void *value)
+{
+	const struct cgroup_walk *w = arg;
+	struct cgroup_name name;
+	__u64 id;
+
+	memcpy(&id, key, sizeof(id));
+	memcpy(&name, value, sizeof(name));
+	name.parent[sizeof(name.parent) - 1] = '\0';
+	name.name[sizeof(name.name) - 1] = '\0';
+	return w->each(w->arg, id, &name);
+}
+
+int account_cgroups(const struct account *a,
+		    int (*each)(void *arg, __u64 id, const struct cgroup_name *name), void *arg)
+{
+	struct cgroup_walk w = { each, arg };
+
+	return rows_each(&a->cgroups, one_cgroup, &w);
+}
+
+bool account_in_batches(const struct account *a)
+{
+	return a->meta.hooks == HOOKS_TP_BTF;
 }
 
 int account_turn(const struct account *a, int seconds)
@@ -204,6 +228,16 @@ static int add_missed(void *arg, const char *name, const struct hook_stats *stat
 
 int account_missed(const struct account *a, __u64 *missed)
 {
+	struct state state = {};
+	__u64 probes = 0;
+	int err;
+
 	*missed = 0;
-	return account_hooks(a, add_missed, missed);
+	err = account_hooks(a, add_missed, missed);
+	if (!err && a->meta.hooks == HOOKS_KPROBE)
+		err = probes_missed(a->pin_dir, &probes);
+	if (!err)
+		err = account_state(a, &state);
+	*missed += probes + state.unnoted;
+	return fail(err);
 }

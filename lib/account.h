@@ -12,15 +12,16 @@
 #include <stddef.h>
 
 #include "abi.h"
+#include "rows.h"
 
 struct account {
 	const char *pin_dir; /* borrowed */
 	bool writable;
 	struct meta meta;
 	struct state *state; /* shared with the hooks; NULL unless writable */
-	int state_fd;	     /* descriptors */
-	int cgroups;
-	int folded;
+	struct rows states;  /* the one row is the state */
+	struct rows cgroups;
+	struct rows folded;
 };
 
 /*
@@ -33,8 +34,15 @@ void account_close(struct account *a);
 /* A copy of the state as it is now. */
 int account_state(const struct account *a, struct state *state);
 
-/* The name that was noted for a cgroup, which may be gone; -ENOENT if none was. */
-int account_cgroup_name(const struct account *a, __u64 id, struct cgroup_name *name);
+/*
+ * Each name that was noted for a cgroup, which may be gone; each() returns 0,
+ * or -errno to stop.
+ */
+int account_cgroups(const struct account *a,
+		    int (*each)(void *arg, __u64 id, const struct cgroup_name *name), void *arg);
+
+/* Whether large tables are read in batches: see rows.h. */
+bool account_in_batches(const struct account *a);
 
 /*
  * The turn to change the account: one reset or unload at a time. A descriptor
@@ -49,12 +57,15 @@ struct hook_stats {
 	__u64 run_ns;
 };
 
-/* Each hook by name; each() returns 0, or -errno to stop. */
+/*
+ * Each hook by name; each() returns 0, or -errno to stop. -EPERM: before Linux
+ * 6.0 only root is told.
+ */
 int account_hooks(const struct account *a,
 		  int (*each)(void *arg, const char *name, const struct hook_stats *stats),
 		  void *arg);
 
-/* The missed events of all hooks. */
+/* The missed events of all hooks. -EPERM, -EACCES: only root is told. */
 int account_missed(const struct account *a, __u64 *missed);
 
 #endif

@@ -2,8 +2,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -16,9 +16,6 @@
 #include "counters.h"
 #include "pins.h"
 #include "generation.h"
-
-/* The key of an array of one. */
-static const __u32 first;
 
 /* Behind the number of a folder that is not filled yet. */
 #define MAKING "~"
@@ -38,8 +35,59 @@ static const struct pin_shape shapes[] = {
 #define N_SHAPES (sizeof(shapes) / sizeof(*shapes))
 enum { PROCESSES, FLOWS, FINISHED, TOTALS };
 
-const char *const generation_readable[] = { PIN_GENERATION, PIN_PROCESSES, PIN_FLOWS,
-					    PIN_FINISHED,   PIN_TOTALS,	   NULL };
+#define WITH_ROWS(pin) pin, pin PIN_ROWS
+const char *const generation_readable[] = {
+	WITH_ROWS(PIN_GENERATION), WITH_ROWS(PIN_PROCESSES), WITH_ROWS(PIN_FLOWS),
+	WITH_ROWS(PIN_FINISHED),   WITH_ROWS(PIN_TOTALS),    NULL,
+};
+
+/* How the thread shared the CPU, to go back to. */
+struct share {
+	bool changed;
+	int policy;
+	struct sched_param param;
+};
+
+/*
+ * While a task is inside a map system call the kernel skips classic tracepoint
+ * and kprobe programs on that CPU, so that no other task may get the CPU
+ * meanwhile. (What interrupts call are tp_btf programs, which it does not skip.)
+ * Without the right to it the chance that another does is small.
+ */
+static struct share keep_cpu(const struct account *a)
+{
+	struct sched_param param = { .sched_priority = sched_get_priority_max(SCHED_FIFO) };
+	struct share s = { .policy = sched_getscheduler(0) };
+
+	if (a->meta.hooks != HOOKS_TP_BTF && s.policy >= 0 && sched_getparam(0, &s.param) == 0)
+		s.changed = sched_setscheduler(0, SCHED_FIFO, &param) == 0;
+	return s;
+}
+
+static void share_cpu(const struct share *s)
+{
+	if (s->changed)
+		(void)sched_setscheduler(0, s->policy, &s->param);
+}
+
+/* The only map system calls with such hooks. */
+static int update(const struct account *a, int map, __u32 index, const void *value)
+{
+	struct share s = keep_cpu(a);
+	int err = bpf_map_update_elem(map, &index, value, BPF_ANY);
+
+	share_cpu(&s);
+	return err;
+}
+
+static int erase(const struct account *a, int map, __u32 index)
+{
+	struct share s = keep_cpu(a);
+	int err = bpf_map_delete_elem(map, &index);
+
+	share_cpu(&s);
+	return err;
+}
 
 static int folder_of(char path[PATH_MAX], const struct account *a, __u64 number, const char *suffix)
 {
@@ -51,82 +99,72 @@ static int folder_of(char path[PATH_MAX], const struct account *a, __u64 number,
 
 static int read_generation(const char *folder, struct generation *g)
 {
-	int fd, err;
+	struct rows rows;
+	int err;
 
-	fd = pin_open(folder, &generation_shape, false);
-	if (fd < 0)
-		return fd;
-	err = bpf_map_lookup_elem(fd, &first, g);
-	close(fd);
+	err = rows_open(&rows, folder, &generation_shape, false);
+	if (!err)
+		err = rows_value(&rows, g);
+	rows_close(&rows);
 	return err;
 }
 
-static int write_generation(const char *folder, const struct generation *g)
+static int write_generation(const struct account *a, const char *folder, const struct generation *g)
 {
 	int fd, err;
 
 	fd = pin_open(folder, &generation_shape, true);
 	if (fd < 0)
 		return fd;
-	err = bpf_map_update_elem(fd, &first, g, BPF_ANY);
+	err = update(a, fd, 0, g);
 	close(fd);
 	return err;
 }
 
 int generation_open(struct tables *t, const struct account *a, __u64 number)
 {
-	int *const fds[] = { &t->processes, &t->flows, &t->finished, &t->totals };
+	struct rows *const tables[] = { &t->processes, &t->flows, &t->finished, &t->totals };
 	char folder[PATH_MAX];
 	int err;
 
-	*t = (struct tables){ .processes = -1, .flows = -1, .finished = -1, .totals = -1 };
+	*t = (struct tables){
+		.processes.fd = -1, .flows.fd = -1, .finished.fd = -1, .totals.fd = -1
+	};
 	err = folder_of(folder, a, number, "");
 	if (!err)
 		err = read_generation(folder, &t->generation);
 	if (err < 0)
 		return fail(err);
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
-		err = *fds[i] = pin_open(folder, &shapes[i], false);
-		if (err < 0) {
-			generation_close(t);
-			return fail(err);
-		}
-	}
-	return 0;
+	for (size_t i = 0; !err && i <= TOTALS; i++)
+		err = rows_open(tables[i], folder, &shapes[i],
+				i != TOTALS && account_in_batches(a));
+	if (err < 0)
+		generation_close(t);
+	return fail(err);
 }
 
 void generation_close(struct tables *t)
 {
-	int *const fds[] = { &t->processes, &t->flows, &t->finished, &t->totals };
-
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
-		if (*fds[i] >= 0)
-			close(*fds[i]);
-		*fds[i] = -1;
-	}
+	rows_close(&t->processes);
+	rows_close(&t->flows);
+	rows_close(&t->finished);
+	rows_close(&t->totals);
 }
 
 int generation_totals(const struct tables *t, struct totals *totals)
 {
-	int cpus = libbpf_num_possible_cpus(), err;
-	struct totals *all;
+	struct totals sum = {};
+	int err = rows_value(&t->totals, &sum);
 
-	if (cpus < 0)
-		return fail(cpus);
-	all = calloc(cpus, sizeof(*all));
-	if (!all)
-		return fail(-ENOMEM);
-	err = bpf_map_lookup_elem(t->totals, &first, all);
-	for (int i = 0; !err && i < cpus; i++) {
-		counters_add(&totals->total, &all[i].total);
-		counters_add(&totals->no_row, &all[i].no_row);
-		counters_add(&totals->packet, &all[i].packet);
-		totals->process_rows += all[i].process_rows;
-		totals->flow_rows += all[i].flow_rows;
-		totals->finished_rows += all[i].finished_rows;
-	}
-	free(all);
-	return fail(err);
+	if (err < 0)
+		return fail(err);
+	counters_add(&totals->total, &sum.total);
+	counters_add(&totals->no_row, &sum.no_row);
+	counters_add(&totals->packet, &sum.packet);
+	totals->process_rows += sum.process_rows;
+	totals->flow_rows += sum.flow_rows;
+	totals->finished_rows += sum.finished_rows;
+	return 0;
 }
 
 static __u64 newest(const struct account *a)
@@ -167,13 +205,12 @@ static int switch_fd(const struct account *a, const char *table)
  */
 static int install(const struct account *a, const char *table, __u64 number, int fd)
 {
-	__u32 slot = number & 1;
 	int outer, err;
 
 	outer = switch_fd(a, table);
 	if (outer < 0)
 		return outer;
-	err = bpf_map_update_elem(outer, &slot, &fd, BPF_ANY);
+	err = update(a, outer, number & 1, &fd);
 	close(outer);
 	return err;
 }
@@ -181,13 +218,12 @@ static int install(const struct account *a, const char *table, __u64 number, int
 /* Lets go of what is behind a switch since the generation before the newest. */
 static int uninstall(const struct account *a, const char *table, __u64 number)
 {
-	__u32 slot = number & 1;
 	int outer, err;
 
 	outer = switch_fd(a, table);
 	if (outer < 0)
 		return outer;
-	err = bpf_map_delete_elem(outer, &slot);
+	err = erase(a, outer, number & 1);
 	close(outer);
 	return err == -ENOENT ? 0 : err;
 }
@@ -195,14 +231,17 @@ static int uninstall(const struct account *a, const char *table, __u64 number)
 /* Waits until all hooks that run now have ended: an update that changes nothing. */
 static int grace(const struct account *a)
 {
-	struct tables t;
-	int err;
+	char folder[PATH_MAX];
+	int fd, err;
 
-	err = generation_open(&t, a, newest(a));
+	err = folder_of(folder, a, newest(a), "");
 	if (err < 0)
 		return err;
-	err = install(a, PIN_TOTALS, newest(a), t.totals);
-	generation_close(&t);
+	fd = pin_open(folder, &shapes[TOTALS], false);
+	if (fd < 0)
+		return fd;
+	err = install(a, PIN_TOTALS, newest(a), fd);
+	close(fd);
 	return err;
 }
 
@@ -251,7 +290,7 @@ static int copy_access(const char *from_dir, const char *to_dir, const char *nam
 	return 0;
 }
 
-static int make_like(const char *from_dir, const char *to_dir, const struct pin_shape *shape)
+static int make_map(const char *from_dir, const char *to_dir, const struct pin_shape *shape)
 {
 	char path[PATH_MAX];
 	int like, fd, err;
@@ -275,6 +314,50 @@ static int make_like(const char *from_dir, const char *to_dir, const struct pin_
 	return fd;
 }
 
+/* The file with its rows, if the one that it is like has one. */
+static int make_rows(const struct account *a, const char *from_dir, const char *to_dir,
+		     const char *table, int map)
+{
+	char name[64], readers[PATH_MAX], path[PATH_MAX];
+	int prog, err;
+
+	snprintf(name, sizeof(name), "%s" PIN_ROWS, table);
+	err = path_join(path, from_dir, name);
+	if (err < 0 || access(path, F_OK) < 0)
+		return err;
+	err = path_join(readers, a->pin_dir, PIN_READERS);
+	if (!err)
+		err = path_join(path, readers, name);
+	if (err < 0)
+		return err;
+	prog = bpf_obj_get(path);
+	if (prog < 0)
+		return prog;
+	err = path_join(path, to_dir, name);
+	if (!err)
+		err = rows_pin(prog, map, path);
+	if (!err)
+		err = copy_access(from_dir, to_dir, name);
+	close(prog);
+	return err;
+}
+
+static int make_like(const struct account *a, const char *from_dir, const char *to_dir,
+		     const struct pin_shape *shape)
+{
+	int fd, err;
+
+	fd = make_map(from_dir, to_dir, shape);
+	if (fd < 0)
+		return fd;
+	err = make_rows(a, from_dir, to_dir, shape->name, fd);
+	if (err < 0) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
 static int fill_folder(const struct account *a, const char *like, const char *folder, __u64 number)
 {
 	struct generation g = { .number = number, .phase = GENERATION_READY };
@@ -288,7 +371,7 @@ static int fill_folder(const struct account *a, const char *like, const char *fo
 							  : 0;
 		if (err < 0)
 			return err;
-		fd = make_like(like, folder, &shapes[i]);
+		fd = make_like(a, like, folder, &shapes[i]);
 		if (fd < 0)
 			return fd;
 		err = install(a, shapes[i].name, number, fd);
@@ -296,11 +379,11 @@ static int fill_folder(const struct account *a, const char *like, const char *fo
 		if (err < 0)
 			return err;
 	}
-	fd = make_like(like, folder, &generation_shape);
+	fd = make_like(a, like, folder, &generation_shape);
 	if (fd < 0)
 		return fd;
 	close(fd);
-	err = write_generation(folder, &g);
+	err = write_generation(a, folder, &g);
 	return err < 0 ? err : copy_access(like, folder, ".");
 }
 
@@ -339,7 +422,7 @@ static int set_generation(const struct account *a, __u64 number, __u32 phase, __
 	g.phase = phase;
 	if (began_at_ns)
 		g.began_at_ns = began_at_ns;
-	return write_generation(folder, &g);
+	return write_generation(a, folder, &g);
 }
 
 int generation_point(const char *pin_dir, __u64 number)
@@ -392,7 +475,7 @@ static int drop(const struct account *a, const char *name)
 	/* Should the removal be cut short, nobody takes the rest for one that waits. */
 	if (read_generation(folder, &g) == 0) {
 		g.phase = GENERATION_DISCARDED;
-		err = write_generation(folder, &g);
+		err = write_generation(a, folder, &g);
 	}
 	return err < 0 ? err : pin_remove(folder);
 }

@@ -16,17 +16,17 @@
 
 struct tables {
 	struct generation generation;
-	int processes; /* descriptors, to read only */
-	int flows;
-	int finished;
-	int totals;
+	struct rows processes;
+	struct rows flows;
+	struct rows finished;
+	struct rows totals;
 };
 
 /* Those of one generation of an account; -ENOENT: there are none. */
 int generation_open(struct tables *t, const struct account *a, __u64 number);
 void generation_close(struct tables *t);
 
-/* The sums over all CPUs are added to totals. */
+/* Its sums over all CPUs are added to totals. */
 int generation_totals(const struct tables *t, struct totals *totals);
 
 /*

@@ -244,7 +244,8 @@ static json_t *make_header(const struct report *r)
 	       set(json, "by", string(grouping_name(r->view->by))) &&
 	       set(json, "filters", from_filter(&r->view->filter)) &&
 	       set(json, "flows_enabled", json_boolean(meta->flags & META_FLOWS)) &&
-	       set(json, "missed_events", json_integer(reading->missed_events)) &&
+	       set(json, "missed_events",
+		   reading->missed_known ? json_integer(reading->missed_events) : json_null()) &&
 	       (!r->summary || set(json, "summary", json_true())) &&
 	       set(json, "totals", from_totals(r)) &&
 	       set(json, "no_row", r->has_no_row ? json_counters(&r->no_row) : json_null()) &&

@@ -122,7 +122,6 @@ static void walk_mounted(struct names *n)
 	struct stat root;
 	FILE *mounts;
 
-	n->walked = true;
 	mounts = setmntent("/proc/self/mounts", "re");
 	if (!mounts)
 		return;
@@ -137,28 +136,34 @@ static void walk_mounted(struct names *n)
 }
 
 /* What was noted of it when it was alive. */
-static char *noted(const struct names *n, __u64 id)
+static int noted(void *arg, __u64 id, const struct cgroup_name *name)
 {
-	struct cgroup_name name;
+	struct names *n = arg;
 	char *text;
 	int length;
 
-	if (account_cgroup_name(n->account, id, &name) < 0)
-		return NULL;
-	if (!name.level)
-		return strdup("/");
-	length = asprintf(&text, "%s%.*s%s%.*s", name.level <= 2 ? "/" : "",
-			  name.level > 1 ? CGROUP_NAME_LEN : 0, name.parent,
-			  name.level > 1 ? "/" : "", CGROUP_NAME_LEN, name.name);
-	return length < 0 ? NULL : text;
+	if (find(&n->cgroups, id))
+		return 0;
+	if (!name->level)
+		length = asprintf(&text, "/");
+	else
+		length = asprintf(&text, "%s%.*s%s%.*s", name->level <= 2 ? "/" : "",
+				  name->level > 1 ? CGROUP_NAME_LEN : 0, name->parent,
+				  name->level > 1 ? "/" : "", CGROUP_NAME_LEN, name->name);
+	if (length >= 0)
+		remember(&n->cgroups, id, text);
+	return 0;
 }
 
 const char *names_cgroup(struct names *n, __u64 id)
 {
 	const struct name *known;
 
-	if (!n->walked)
+	if (!n->walked) {
+		n->walked = true;
 		walk_mounted(n);
+		(void)account_cgroups(n->account, noted, n);
+	}
 	known = find(&n->cgroups, id);
-	return known ? known->text : remember(&n->cgroups, id, noted(n, id));
+	return known ? known->text : NULL;
 }

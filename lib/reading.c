@@ -10,57 +10,14 @@
 #include "pins.h"
 #include "reading.h"
 
-#define BATCH 1024
 #define TRIES 1000
+#define WALKS 10
 
 static void nap(void)
 {
 	const struct timespec t = { .tv_nsec = 1000000 };
 
 	nanosleep(&t, NULL);
-}
-
-/*
- * Hands out a hash map row by row. The kernel walks it bucket by bucket: rows
- * that come or go meanwhile are seen or not, all others exactly once. A bucket
- * that is longer than our room asks for more room (ENOSPC).
- */
-static int each_row(int fd, size_t key_size, size_t value_size,
-		    int (*each)(void *arg, const void *key, const void *value), void *arg)
-{
-	char *keys = NULL, *values = NULL;
-	__u32 position, *in = NULL, room = BATCH, n;
-	int err = 0, last = 0;
-
-	while (!last && !err) {
-		if (!keys) {
-			keys = malloc(room * key_size);
-			values = malloc(room * value_size);
-			if (!keys || !values) {
-				err = -ENOMEM;
-				break;
-			}
-		}
-		n = room;
-		err = bpf_map_lookup_batch(fd, in, &position, keys, values, &n, NULL);
-		if (err == -ENOSPC) {
-			free(keys);
-			free(values);
-			keys = values = NULL;
-			room *= 2;
-			err = 0;
-			continue;
-		}
-		last = err == -ENOENT;
-		if (err == -ENOENT || err == -EINTR)
-			err = 0;
-		for (__u32 i = 0; !err && i < n; i++)
-			err = each(arg, keys + i * key_size, values + i * value_size);
-		in = &position;
-	}
-	free(keys);
-	free(values);
-	return err;
 }
 
 /* Room for one more element of an array; it doubles. */
@@ -140,33 +97,59 @@ static void merge_finished(struct finished *to, const struct finished *from)
 	traffic_add(&to->traffic, &from->traffic);
 }
 
-static void sort_rows(struct reading *r)
+/* Rows of the same key are of two generations, or one was read twice. */
+static void sort_rows(struct reading *r, bool generations)
 {
 	size_t n = 0;
 
 	if (r->n_processes)
 		qsort(r->processes, r->n_processes, sizeof(*r->processes), compare_keys);
 	for (size_t i = 0; i < r->n_processes; i++) {
-		if (n && compare_keys(&r->processes[n - 1], &r->processes[i]) == 0)
-			merge_process(&r->processes[n - 1].p, &r->processes[i].p);
-		else
+		if (!n || compare_keys(&r->processes[n - 1], &r->processes[i]) != 0)
 			r->processes[n++] = r->processes[i];
+		else if (generations)
+			merge_process(&r->processes[n - 1].p, &r->processes[i].p);
 	}
 	r->n_processes = n;
 	n = 0;
 	if (r->n_finished)
 		qsort(r->finished, r->n_finished, sizeof(*r->finished), compare_finished);
 	for (size_t i = 0; i < r->n_finished; i++) {
-		if (n && compare_finished(&r->finished[n - 1], &r->finished[i]) == 0)
-			merge_finished(&r->finished[n - 1].f, &r->finished[i].f);
-		else
+		if (!n || compare_finished(&r->finished[n - 1], &r->finished[i]) != 0)
 			r->finished[n++] = r->finished[i];
+		else if (generations)
+			merge_finished(&r->finished[n - 1].f, &r->finished[i].f);
 	}
 	r->n_finished = n;
 }
 
+/*
+ * The rows of processes, and how many were folded before. A walk through a file
+ * may lose its way where rows are deleted meanwhile, and is made again.
+ */
+static int read_processes(struct reading *r, const struct rows *rows, __u64 *folds)
+{
+	struct state before = {}, after = {};
+	int err;
+
+	for (int i = 0; i < WALKS; i++) {
+		err = account_state(r->account, &before);
+		if (err < 0)
+			return err;
+		*folds = before.folds_done;
+		r->n_processes = 0;
+		err = rows_each(rows, add_process, r);
+		if (err < 0 || rows->batch)
+			return err;
+		err = account_state(r->account, &after);
+		if (err < 0 || after.folds_begun == *folds)
+			return err;
+	}
+	return 0;
+}
+
 /* finished as it is between two folds; they are rare, and quick. */
-static int read_finished_between(struct reading *r, int fd, __u64 *folds)
+static int read_finished_between(struct reading *r, const struct rows *rows, __u64 *folds)
 {
 	struct state before = {}, after = {};
 	int err;
@@ -178,8 +161,7 @@ static int read_finished_between(struct reading *r, int fd, __u64 *folds)
 		*folds = before.folds_begun;
 		if (before.folds_done == *folds) {
 			r->n_finished = 0;
-			err = each_row(fd, sizeof(struct finished_key), sizeof(struct finished),
-				       add_finished, r);
+			err = rows_each(rows, add_finished, r);
 			if (!err)
 				err = account_state(r->account, &after);
 			if (err < 0 || after.folds_begun == *folds)
@@ -203,6 +185,30 @@ static void drop_folded(struct reading *r, struct process_key key)
 		memmove(row, row + 1, (char *)(r->processes + --r->n_processes) - (char *)row);
 }
 
+static int copy_key(void *arg, const void *key, const void *value)
+{
+	struct process_key *keys = arg;
+	__u32 place;
+
+	memcpy(&place, key, sizeof(place));
+	memcpy(&keys[place % FOLDED_KEYS], value, sizeof(*keys));
+	return 0;
+}
+
+static int drop_all_folded(struct reading *r, __u64 begun, __u64 end)
+{
+	struct process_key *keys = calloc(FOLDED_KEYS, sizeof(*keys));
+	int err;
+
+	if (!keys)
+		return -ENOMEM;
+	err = rows_each(&r->account->folded, copy_key, keys);
+	for (; !err && begun != end; begun++)
+		drop_folded(r, keys[begun % FOLDED_KEYS]);
+	free(keys);
+	return err;
+}
+
 /*
  * Rows of processes move to finished when room is needed. Rows are read first:
  * those that moved between, by the numbers, were perhaps read in both places.
@@ -210,32 +216,18 @@ static void drop_folded(struct reading *r, struct process_key key)
  */
 static int read_newest(struct reading *r, const struct tables *t)
 {
-	struct process_key key;
-	struct state before = {};
-	__u64 begun, end;
-	__u32 place;
+	__u64 begun = 0, end = 0;
 	int err;
 
-	err = account_state(r->account, &before);
-	if (err < 0)
-		return err;
-	begun = end = before.folds_done;
-	err = each_row(t->processes, sizeof(struct process_key), sizeof(struct process),
-		       add_process, r);
+	err = read_processes(r, &t->processes, &begun);
 	if (!err)
-		err = read_finished_between(r, t->finished, &end);
+		err = read_finished_between(r, &t->finished, &end);
 	if (err < 0)
 		return err;
-	sort_rows(r);
+	sort_rows(r, false);
 	if (end - begun >= FOLDED_KEYS / 2)
 		return -EAGAIN;
-	for (; begun != end && !err; begun++) {
-		place = begun % FOLDED_KEYS;
-		err = bpf_map_lookup_elem(r->account->folded, &place, &key);
-		if (!err)
-			drop_folded(r, key);
-	}
-	return err;
+	return begun == end ? 0 : drop_all_folded(r, begun, end);
 }
 
 /* Nobody writes to it any more. */
@@ -243,13 +235,11 @@ static int read_retired(struct reading *r, const struct tables *t)
 {
 	int err;
 
-	err = each_row(t->processes, sizeof(struct process_key), sizeof(struct process),
-		       add_process, r);
+	err = rows_each(&t->processes, add_process, r);
 	if (!err)
-		err = each_row(t->finished, sizeof(struct finished_key), sizeof(struct finished),
-			       add_finished, r);
+		err = rows_each(&t->finished, add_finished, r);
 	if (!err)
-		sort_rows(r);
+		sort_rows(r, true);
 	return err;
 }
 
@@ -273,11 +263,14 @@ static int read_tables(struct reading *r)
 static int begin(struct reading *r, const struct account *a)
 {
 	struct timespec t;
+	int err;
 
 	*r = (struct reading){ .account = a };
 	clock_gettime(CLOCK_REALTIME, &t);
 	r->taken_at_ns = t.tv_sec * 1000000000ULL + t.tv_nsec;
-	return account_missed(a, &r->missed_events);
+	err = account_missed(a, &r->missed_events);
+	r->missed_known = !err;
+	return err == -EPERM || err == -EACCES ? 0 : err;
 }
 
 static void name_generation(struct reading *r)
@@ -354,32 +347,137 @@ const struct process_row *reading_process(const struct reading *r, const struct 
 	return bsearch(key, r->processes, r->n_processes, sizeof(*r->processes), compare_keys);
 }
 
+struct flow_row {
+	struct flow_key key;
+	struct flow f;
+	bool handed_out;
+};
+
 struct flow_walk {
 	const struct reading *r;
-	int other; /* a map whose row of the same key is added, or -1 */
-	int known; /* a map whose rows were handed out already, or -1 */
+	struct flow_row *before; /* of the generation before, sorted */
+	size_t n_before;
+	__u64 *seen; /* which rows of a file were handed out, by a hash */
+	size_t n_seen;
 	int (*each)(void *arg, const struct flow_key *key, const struct flow *flow,
 		    const struct process_row *process);
 	void *arg;
 };
 
+static int compare_flows(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct flow_key));
+}
+
+static int add_flow(void *arg, const void *key, const void *value)
+{
+	struct flow_walk *w = arg;
+	struct flow_row *rows = grow(w->before, w->n_before, sizeof(*rows));
+
+	if (!rows)
+		return -ENOMEM;
+	w->before = rows;
+	rows += w->n_before++;
+	memcpy(&rows->key, key, sizeof(rows->key));
+	memcpy(&rows->f, value, sizeof(rows->f));
+	rows->handed_out = false;
+	return 0;
+}
+
+static int hand_out(const struct flow_walk *w, const struct flow_key *key, const struct flow *flow)
+{
+	const struct process_row *process = reading_process(w->r, &key->process);
+
+	return process ? w->each(w->arg, key, flow, process) : 0;
+}
+
+/* That two rows have the same is as good as impossible. */
+static __u64 hash(const struct flow_key *key)
+{
+	__u64 h = key->flow * 0x9e3779b97f4a7c15ULL;
+
+	return ((h ^ key->process.pid) * 0x9e3779b97f4a7c15ULL) ^ key->process.start_ns;
+}
+
+static int compare_hashes(const void *a, const void *b)
+{
+	const __u64 *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
 static int one_flow(void *arg, const void *key, const void *value)
 {
-	const struct flow_walk *w = arg;
-	const struct process_row *process;
+	struct flow_walk *w = arg;
+	struct flow_row *before = NULL;
 	struct flow_key k;
-	struct flow f, g;
+	struct flow f;
 
 	memcpy(&k, key, sizeof(k));
 	memcpy(&f, value, sizeof(f));
-	process = reading_process(w->r, &k.process);
-	if (!process || (w->known >= 0 && bpf_map_lookup_elem(w->known, &k, &g) == 0))
-		return 0;
-	if (w->other >= 0 && bpf_map_lookup_elem(w->other, &k, &g) == 0) {
-		counters_add(&f.counters, &g.counters);
-		f.first_seen_ns = g.first_seen_ns;
+	if (w->n_before)
+		before = bsearch(&k, w->before, w->n_before, sizeof(*before), compare_flows);
+	if (before) {
+		counters_add(&f.counters, &before->f.counters);
+		f.first_seen_ns = before->f.first_seen_ns;
+		before->handed_out = true;
 	}
-	return w->each(w->arg, &k, &f, process);
+	return hand_out(w, &k, &f);
+}
+
+static int flow_of_file(void *arg, const void *key, const void *value)
+{
+	struct flow_walk *w = arg;
+	__u64 *seen = grow(w->seen, w->n_seen, sizeof(*seen));
+	struct flow_key k;
+
+	if (!seen)
+		return -ENOMEM;
+	w->seen = seen;
+	memcpy(&k, key, sizeof(k));
+	seen[w->n_seen++] = hash(&k);
+	return one_flow(arg, key, value);
+}
+
+static int missed_flow(void *arg, const void *key, const void *value)
+{
+	const struct flow_walk *w = arg;
+	struct flow_key k;
+	__u64 h;
+
+	memcpy(&k, key, sizeof(k));
+	h = hash(&k);
+	if (w->n_seen && bsearch(&h, w->seen, w->n_seen, sizeof(h), compare_hashes))
+		return 0;
+	return one_flow(arg, key, value);
+}
+
+/* Rows are only deleted where there is no room for one. */
+static int may_have_folded(const struct flow_walk *w)
+{
+	__u32 max = w->r->account->meta.max_flows;
+	struct totals totals = {};
+	int err = generation_totals(&w->r->tables[0], &totals);
+
+	return err < 0 ? err : totals.flow_rows >= max - max / 8;
+}
+
+/* A walk through a file may leave rows out where others are deleted: a second one finds them. */
+static int newest_flows(struct flow_walk *w)
+{
+	const struct rows *rows = &w->r->tables[0].flows;
+	int err;
+
+	if (rows->batch)
+		return rows_each(rows, one_flow, w);
+	err = rows_each(rows, flow_of_file, w);
+	if (!err)
+		err = may_have_folded(w);
+	if (err <= 0)
+		return err;
+	if (w->n_seen)
+		qsort(w->seen, w->n_seen, sizeof(*w->seen), compare_hashes);
+	return rows_each(rows, missed_flow, w);
 }
 
 int reading_flows(const struct reading *r,
@@ -390,11 +488,16 @@ int reading_flows(const struct reading *r,
 	struct flow_walk w = { .r = r, .each = each, .arg = arg };
 	int err = 0;
 
-	for (int i = 0; !err && i < r->n_tables; i++) {
-		w.other = !i && r->n_tables == 2 ? r->tables[1].flows : -1;
-		w.known = i ? r->tables[0].flows : -1;
-		err = each_row(r->tables[i].flows, sizeof(struct flow_key), sizeof(struct flow),
-			       one_flow, &w);
-	}
+	if (r->n_tables == 2)
+		err = rows_each(&r->tables[1].flows, add_flow, &w);
+	if (w.n_before)
+		qsort(w.before, w.n_before, sizeof(*w.before), compare_flows);
+	if (!err)
+		err = newest_flows(&w);
+	for (size_t i = 0; !err && i < w.n_before; i++)
+		if (!w.before[i].handed_out)
+			err = hand_out(&w, &w.before[i].key, &w.before[i].f);
+	free(w.before);
+	free(w.seen);
 	return fail(err);
 }

@@ -3,11 +3,13 @@
  * A reading: what an account holds at one moment. Errors as in account.h.
  *
  * Processes are copied; flows may be very many and are handed out one by one,
- * as often as asked for, so that memory does not grow with them.
+ * as often as asked for, so that memory does not grow with them (but with those
+ * of a generation that waits to be read, which is rare).
  */
 #ifndef NETACCT_READING_H
 #define NETACCT_READING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "account.h"
@@ -29,6 +31,7 @@ struct reading {
 	__u64 began_at_ns; /* when that began; since the epoch */
 	__u64 taken_at_ns; /* since the epoch */
 	__u64 missed_events;
+	bool missed_known; /* or there may be more, and only root is told */
 	struct totals totals;
 	struct process_row *processes; /* sorted by pid, then start */
 	size_t n_processes;

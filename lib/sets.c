@@ -35,13 +35,13 @@
 	}
 
 /* What the readers and seed() want to know. */
-#define OF_READERS                                                                         \
-	do {                                                                               \
-		int cpus = libbpf_num_possible_cpus();                                     \
-                                                                                           \
-		skel->rodata->totals_size = (cpus < 0 ? 1 : cpus) * sizeof(struct totals); \
-		skel->rodata->loader_sockets[0] = o->sockets[0];                           \
-		skel->rodata->loader_sockets[1] = o->sockets[1];                           \
+#define OF_READERS                                               \
+	do {                                                     \
+		int cpus = libbpf_num_possible_cpus();           \
+                                                                 \
+		skel->rodata->cpus = cpus < 0 ? 1 : cpus;        \
+		skel->rodata->loader_sockets[0] = o->sockets[0]; \
+		skel->rodata->loader_sockets[1] = o->sockets[1]; \
 	} while (0)
 
 DEFINE_OPEN(tp_btf, OF_READERS)

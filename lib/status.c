@@ -12,7 +12,6 @@ static int add_hook(void *arg, const char *name, const struct hook_stats *stats)
 {
 	struct status *s = arg;
 
-	s->missed_events += stats->missed;
 	if (s->n_hooks == STATUS_HOOKS)
 		return -E2BIG;
 	snprintf(s->hooks[s->n_hooks].name, sizeof(s->hooks->name), "%s", name);
@@ -54,7 +53,10 @@ static int try_to_take(struct status *s, const struct account *a)
 	}
 	err = account_hooks(a, add_hook, s);
 	qsort(s->hooks, s->n_hooks, sizeof(*s->hooks), by_name);
-	return err;
+	if (!err)
+		err = account_missed(a, &s->missed_events);
+	s->missed_known = !err;
+	return err == -EPERM || err == -EACCES ? 0 : err;
 }
 
 int status_take(struct status *s, const struct account *a)

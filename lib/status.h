@@ -22,6 +22,7 @@ struct status {
 	bool pending; /* a reset has left the generation before to be printed */
 	struct totals totals;
 	__u64 missed_events;
+	bool missed_known; /* or there may be more, and only root is told */
 	size_t n_hooks;
 	struct status_hook hooks[STATUS_HOOKS]; /* by name */
 };
