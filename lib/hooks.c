@@ -685,6 +685,8 @@ static int load_locked(struct loader *l)
 	if (access(l->pin_dir, F_OK) == 0)
 		return failed(l, -EEXIST, "%s is there already", l->pin_dir);
 	err = remove_leftovers(l->pin_dir);
+	if (err >= 0)
+		err = probes_remove(l->pin_dir);
 	if (err < 0)
 		return failed(l, err, "cannot remove what is left beside %s", l->pin_dir);
 	err = check_group(l);

@@ -75,8 +75,9 @@ static int define(int tracefs, const char *fmt, ...)
 	fd = openat(tracefs, "kprobe_events", O_WRONLY | O_APPEND | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	/* A definition that is there is another's: no account was found to be there. */
 	if (write(fd, line, n) < 0)
-		err = -errno;
+		err = errno == EEXIST ? -EBUSY : -errno;
 	close(fd);
 	return err;
 }
