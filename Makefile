@@ -16,10 +16,13 @@ DESTDIR      ?=
 BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang \
 	       bpftool:bpftool libbpf-dev:bpf/libbpf.h libelf-dev:libelf.h zlib1g-dev:zlib.h \
 	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h
-TEST_NEEDS  := bats:bats curl:curl iperf3:iperf3 iproute2:ip jq:jq nginx:nginx \
-	       socat:socat strace:strace
+TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq iperf3:iperf3 \
+	       iproute2:ip iputils-ping:ping jq:jq nginx:nginx openssh-server:sshd openssl:openssl \
+	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace
 LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck \
 	       shellcheck:shellcheck mandoc:mandoc
+KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
+	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
 NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
 
 # Where administrators' commands are, for those who are not.
@@ -58,10 +61,11 @@ SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
+HELPERS  := objects traffic ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
-SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c)
-SCRIPTS   = .ci/run tests/demo tests/locked $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch])
+SCRIPTS   = .ci/run tests/demo tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
 
 all: $(addprefix $(build)/,$(COMMANDS))
 
@@ -93,6 +97,9 @@ $(build)/%: cmd/%.c $(build)/libnetacct.a
 $(build)/tests/%: tests/%.c | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $< -pthread -o $@
 
+$(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests
+	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $(filter %.c,$^) -pthread -o $@
+
 $(build)/lib $(build)/tests:
 	$(Q)mkdir -p $@
 
@@ -122,8 +129,16 @@ root:
 run-demo: all
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/demo
 
-run-check: all $(build)/tests/traffic $(build)/tests/objects
+run-check: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked $(BATS) tests
+
+# On every kernel, one table; KERNEL="5.10 6.1" make check-kernels: on these.
+check-kernels: root
+	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(KERNEL_NEEDS)"
+	@$(MAKE) --no-print-directory run-$@
+
+run-check-kernels: all $(HELPERS:%=$(build)/tests/%)
+	$(Q)BUILD=$(CURDIR)/$(build) tests/kernels
 
 lint:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(LINT_NEEDS)"
@@ -131,7 +146,7 @@ lint:
 
 run-lint: $(SKELETONS)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
-	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c -- \
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c tests/ways/*.c -- \
 		$(CPPFLAGS) -std=gnu11
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
 		--enable=warning,performance,portability -D_GNU_SOURCE '-DLIBBPF_OPTS(type,name,...)=struct type name={__VA_ARGS__}' \
@@ -158,7 +173,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check root run-demo run-check lint run-lint fmt install uninstall clean
+.PHONY: all deps demo check check-kernels root run-demo run-check run-check-kernels lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 

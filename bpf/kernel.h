@@ -90,9 +90,12 @@ typedef struct {
 	int owned;
 } socket_lock_t;
 
+struct socket;
+
 struct sock {
 	struct sock_common __sk_common;
 	socket_lock_t sk_lock;
+	struct socket *sk_socket;
 	__u8 sk_kern_sock : 1;
 	__u16 sk_type;
 	__u16 sk_protocol;
@@ -117,6 +120,7 @@ enum sock_flags {
 };
 
 struct socket {
+	struct file *file;
 	struct sock *sk;
 };
 

@@ -101,14 +101,17 @@ static __always_inline int protocol_of(struct sock *sk)
 }
 
 /*
- * Nobody took over its receiving: not kTLS, sockmap or MPTCP, and it is not the
- * inner socket of a kernel user. In every such case recvmsg is another one.
+ * Nobody took over its receiving: not kTLS, sockmap or MPTCP, whose recvmsg is
+ * another one, and it is not the kernel's own. What SMC falls back to was made
+ * by the kernel, but has got a file.
  */
 static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int protocol)
 {
 	__u64 recvmsg;
 
-	if (protocol != PROTOCOL_TCP || READ_BITFIELD(sk, sk_kern_sock))
+	if (protocol != PROTOCOL_TCP)
+		return false;
+	if (READ_BITFIELD(sk, sk_kern_sock) && !BPF_CORE_READ(sk, sk_socket, file))
 		return false;
 	recvmsg = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
 	return recvmsg == st->tcp_recvmsg[0] || recvmsg == st->tcp_recvmsg[1];

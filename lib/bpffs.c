@@ -31,19 +31,23 @@ static int is_bpffs(const char *dir)
 	return fs.f_type == BPF_FS_MAGIC;
 }
 
-/* A mount made in another namespace than that of pid 1 goes when the command ends. */
-static bool mounts_stay(void)
+/*
+ * A mount made in another namespace than that of pid 1 goes when the command ends.
+ * 1, 0, or -EACCES: who may not know that may not mount either.
+ */
+static int mounts_stay(void)
 {
 	struct stat ours, first;
 
-	return stat("/proc/self/ns/mnt", &ours) == 0 && stat("/proc/1/ns/mnt", &first) == 0 &&
-	       ours.st_ino == first.st_ino;
+	if (stat("/proc/self/ns/mnt", &ours) < 0 || stat("/proc/1/ns/mnt", &first) < 0)
+		return -errno;
+	return ours.st_ino == first.st_ino;
 }
 
 int bpffs_prepare(const char *pin_dir)
 {
 	char buf[PATH_MAX], *dir = parent_of(buf, pin_dir);
-	int is, lock;
+	int is, stay, lock;
 
 	is = is_bpffs(dir);
 	if (is == 1)
@@ -51,8 +55,9 @@ int bpffs_prepare(const char *pin_dir)
 	/* /sys/fs/bpf is a folder of sysfs as long as nothing is mounted on it. */
 	if (strcmp(dir, BPFFS) != 0)
 		return fail(is < 0 ? is : -EXDEV);
-	if (!mounts_stay())
-		return fail(-EINVAL);
+	stay = mounts_stay();
+	if (stay != 1)
+		return fail(stay == -EACCES ? stay : -EINVAL);
 	/* Another loader may be about to mount it too: the one that comes second looks again. */
 	lock = pin_lock(BPFFS, LOCK_SECONDS);
 	if (lock < 0)

@@ -137,7 +137,7 @@ void cli_open(const struct cli *cli, struct account *a, bool writable)
 		cli_fail(err,
 			 writable ? "cannot change %s: it needs root"
 				  : "cannot read %s: it needs root, or membership of the group "
-				    "that netacct-load --group named (from Linux 6.0)",
+				    "that netacct-load --group named",
 			 cli->pin_dir);
 	default:
 		cli_fail(err, "cannot open %s", cli->pin_dir);

@@ -15,14 +15,6 @@ teardown() {
 	clean_up
 }
 
-# Group members read pinned maps from this version on.
-needs_unprivileged_readers() {
-	local major minor
-
-	IFS=. read -r major minor _ < <(uname -r)
-	[ "$major" -ge 6 ] || skip "Linux $major.$minor lets only root read"
-}
-
 @test "not root: one line that says what is needed" {
 	run -1 as_nobody nogroup netacct-load
 	one_line
@@ -37,7 +29,6 @@ needs_unprivileged_readers() {
 }
 
 @test "a member of the group reads, and cannot change anything" {
-	needs_unprivileged_readers
 	# We mount bpffs with mode 700, as systemd does, where it is not mounted yet.
 	netacct-load --group $GROUP --group-traverse
 	[ "$(stat -c %a:%G "$NETACCT_PIN_DIR")" = "750:$GROUP" ]
@@ -70,7 +61,6 @@ in_private() {
 }
 
 @test "bpffs with mode 700: --group fails before it changes anything, and names the remedy" {
-	needs_unprivileged_readers
 	run -1 in_private "netacct-load --group $GROUP || status=\$?
 		find /sys/fs/bpf -mindepth 1 ! -name "*.debug"; stat -c %a /sys/fs/bpf; exit \$status"
 	is "${#lines[@]}" 2
@@ -79,7 +69,6 @@ in_private() {
 }
 
 @test "bpffs with mode 700: --group-traverse opens it, and unload closes it again" {
-	needs_unprivileged_readers
 	run -0 in_private "netacct-load --group $GROUP --group-traverse
 		stat -c %a /sys/fs/bpf
 		traffic tcp >/dev/null
@@ -90,7 +79,6 @@ in_private() {
 }
 
 @test "unload does not take a passage away that was there before" {
-	needs_unprivileged_readers
 	run -0 unshare --mount bash -ec "mount -t bpf -o mode=755 bpf /sys/fs/bpf
 		netacct-load --group $GROUP --group-traverse
 		netacct-unload

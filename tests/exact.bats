@@ -2,8 +2,11 @@
 # Every byte once: protocol by protocol, path by path, to the byte.
 load helpers
 
+# Every path once, for the tests to look at; then one account for all of this file, where rows are told
+# apart by pid.
 setup_file() {
 	clean_up
+	BYTES=1000003 CHUNK=40000 "$BATS_TEST_DIRNAME/paths" >"$BATS_FILE_TMPDIR/paths" || true
 	netacct-load
 }
 
@@ -11,7 +14,6 @@ teardown_file() {
 	clean_up
 }
 
-# One account for all of this file; rows are told apart by pid.
 setup() {
 	:
 }
@@ -33,21 +35,73 @@ moves() {
 	exact "$truth" || { echo "of: traffic $*" >&2; return 1; }
 }
 
-@test "TCP: every way to send" {
-	for path in write writev send sendto sendmsg sendmmsg sendfile splice zerocopy nonblock; do
-		for family in 4 6 mapped; do
-			moves tcp --family "$family" --tx "$path" --bytes 1000003 --chunk 40000
-		done
-	done
+# paths REGEX: all of tests/paths that are called so are exact, but for holes and what the kernel lacks.
+paths() {
+	local lines
+
+	lines=$(grep -P "$1" "$BATS_FILE_TMPDIR/paths") || { echo "no such path: $1" >&2; return 1; }
+	! grep -vP '\t(exact$|hole: |- )' <<<"$lines" >&2 || return
+	grep -qP '\t(exact$|hole: )' <<<"$lines" || skip "$(head -n 1 <<<"${lines#*$'\t- '}")"
 }
 
-@test "TCP: every way to receive" {
-	for path in read readv recv recvfrom recvmsg recvmmsg splice peek trunc zerocopy nonblock; do
-		for family in 4 6 mapped; do
-			moves tcp --family "$family" --rx "$path" --bytes 1000003 --chunk 40000
-		done
-	done
-	moves tcp --rx waitall --bytes 1000000 --chunk 40000
+@test "TCP over IPv4: every path" {
+	paths '^tcp4 (?!io_uring|aio|ktls|sockmap|held|8 senders)'
+}
+
+@test "TCP over IPv6: every path" {
+	paths '^tcp6 (?!io_uring|aio|ktls|sockmap|held)'
+}
+
+@test "TCP over IPv4 by IPv6 sockets: every path" {
+	paths '^tcp46 (?!ktls|held)'
+}
+
+@test "MPTCP, and what it falls back to: every path" {
+	paths '^(mptcp|tcp-mptcp)\S* (?!io_uring|aio|held)'
+}
+
+@test "UDP: every path" {
+	paths '^udp\d+ (?!io_uring|aio|held|8 senders)'
+}
+
+@test "UDP-Lite" {
+	paths '^udplite'
+}
+
+@test "SCTP" {
+	paths '^sctp'
+}
+
+@test "SMC" {
+	paths '^smc'
+}
+
+@test "raw IP, ICMP and ping sockets" {
+	paths '^(raw|icmp|ping)'
+}
+
+@test "packet sockets are kept apart, local ones do not count" {
+	paths '^(packet|unix)'
+}
+
+@test "io_uring and Linux AIO: every path" {
+	paths '^\S+ (io_uring|aio)'
+}
+
+@test "kTLS: every path" {
+	paths '^\S+ (held )?ktls'
+}
+
+@test "sockmap: every path" {
+	paths '^\S+ sockmap'
+}
+
+@test "connections from before the load: what moved after" {
+	paths '^\S+ held'
+}
+
+@test "8 senders, a reader and a resetter on one processor" {
+	paths '^\S+ 8 senders'
 }
 
 @test "TCP: pages that are mapped, not copied" {
@@ -76,74 +130,9 @@ moves() {
 	moves tcp --family 6 --connections 101 --bytes 10007
 }
 
-@test "MPTCP" {
-	for path in write sendmsg sendmmsg sendfile splice; do
-		moves mptcp --tx "$path" --bytes 1000003 --chunk 40000
-	done
-	for path in read recvmsg recvmmsg splice peek; do
-		moves mptcp --rx "$path" --bytes 1000003 --chunk 40000
-	done
-	moves mptcp --family 6
-	moves mptcp --family mapped
-}
-
-@test "UDP: every way, connected and not" {
-	for family in 4 6 mapped; do
-		for path in write writev send sendmsg sendmmsg splice nonblock; do
-			moves udp --family "$family" --tx "$path"
-		done
-		for path in send sendto sendmsg sendmmsg nonblock; do
-			moves udp --family "$family" --unconnected --tx "${path/nonblock/sendto}"
-		done
-		for path in read readv recvfrom recvmsg recvmmsg peek trunc nonblock; do
-			moves udp --family "$family" --rx "$path"
-		done
-		moves udp --family "$family" --chunk 60000 --bytes 300007
-	done
-	moves udp --tx zerocopy
-	# Messages cut short: the call reports what it copied, or with MSG_TRUNC what was sent.
-	moves udp --tx sendmmsg --rx recvmmsg --chunk 6000 --bytes 60000
-}
-
 @test "UDP: what nobody receives was sent all the same" {
 	socat -u OPEN:/dev/zero,readbytes=4003 UDP-SENDTO:127.0.0.1:9
 	is "$(rows socat tx_bytes)" 4003
-}
-
-@test "UDP-Lite" {
-	grep -q '^UDP-Lite' /proc/net/protocols || skip "the kernel has no UDP-Lite"
-	for family in 4 6 mapped; do
-		moves udplite --family "$family"
-	done
-	moves udplite --unconnected --tx sendto
-}
-
-@test "raw IP" {
-	moves raw
-	moves raw --family 6
-	moves raw --tx sendmsg --rx recvmsg
-}
-
-@test "ICMP: ping sockets and raw ones" {
-	moves icmp
-	moves icmp --family 6
-	namespaces_add "$NS"
-	ip netns exec "$NS-a" sh -c 'echo 0 65534 >/proc/sys/net/ipv4/ping_group_range'
-	for family in 4 6; do
-		truth=$(ip netns exec "$NS-a" traffic ping --family "$family")
-		exact "$truth"
-		is "$(jq '.tx_bytes == .rx_bytes' <<<"$truth")" true
-	done
-}
-
-@test "packet sockets are kept apart" {
-	before=$(netacct-show --json | jq .totals.tx_bytes)
-	moves packet
-	is "$(netacct-show --json | jq .totals.tx_bytes)" "$before"
-}
-
-@test "local sockets do not count" {
-	moves unix
 }
 
 @test "between two network namespaces" {

@@ -9,9 +9,9 @@ count_calls() {
 }
 CALLS=bpf,mkdir,mkdirat,rename,renameat,renameat2,symlink,symlinkat,unlink,unlinkat,rmdir,chmod,fchmod,fchmodat,chown,fchown,fchownat,flock
 
-# Some of the numbers up to $1: the first, the last, and $2 between.
+# Some of the numbers up to $1: the first, the last, and scaled $2 between.
 spread() {
-	awk -v last="$1" -v parts="$2" 'BEGIN {
+	awk -v last="$1" -v parts="$(($(scaled "$2") + 1))" 'BEGIN {
 		for (k = 0; k <= parts; k++) { n = 1 + int(k * (last - 1) / parts); if (n != was) print n; was = n }
 	}'
 }

@@ -44,26 +44,27 @@ resets() {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	start
-	resets 500 "$out/first" 3>&- &
+	each=$(scaled 500)
+	resets "$each" "$out/first" 3>&- &
 	first=$!
-	resets 500 "$out/second"
+	resets "$each" "$out/second"
 	wait "$first"
 	compare "$out"
-	is "$GENERATIONS" 1001
+	is "$GENERATIONS" $((2 * each + 1))
 }
 
 @test "resets killed at random moments change nothing" {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	start
-	for ((round = 0; round < 150; round++)); do
+	for ((round = 0; round < $(scaled 150); round++)); do
 		netacct-reset --json >"$out/$round" 3>&- &
 		sleep "0.$(printf %03d $((RANDOM % 300)))"
 		kill -KILL $! 2>/dev/null || true
 		wait $! || true
 	done
 	compare "$out"
-	[ "$GENERATIONS" -gt 10 ]
+	[ "$GENERATIONS" -gt "$(scaled 10)" ]
 }
 
 @test "resets killed before each of their system calls change nothing" {

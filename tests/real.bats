@@ -13,7 +13,7 @@ serve() {
 	cd "$BATS_TEST_TMPDIR" || return
 	truncate -s 1 1B
 	truncate -s 1000000 1MB
-	truncate -s 1G 1GB
+	truncate -s "$(scaled 1024)M" 1GB
 	chmod 755 .
 	nginx_conf >nginx.conf <<<"server { listen 80; listen [::]:80; root $PWD; }"
 	ip netns exec "$NS-a" nginx -e stderr -p "$PWD" -c "$PWD/nginx.conf" 3>&- &
@@ -103,12 +103,12 @@ between() {
 		for streams in 1 3; do
 			greeting=$((37 * streams))
 
-			iperf -c "$address" -P "$streams" -n 50M
+			iperf -c "$address" -P "$streams" -n "$(scaled 50)M"
 			is "$(data client tx_bytes)" $((SENT + greeting))
 			is "$(data server rx_bytes)" $((RECEIVED + greeting))
 			is "$(data client rx_bytes) $(data server tx_bytes)" "0 0"
 
-			iperf -c "$address" -P "$streams" -n 50M -R
+			iperf -c "$address" -P "$streams" -n "$(scaled 50)M" -R
 			is "$(data server tx_bytes)" "$SENT"
 			is "$(data client rx_bytes)" "$RECEIVED"
 			is "$(data client tx_bytes) $(data server rx_bytes)" "$greeting $greeting"
@@ -123,12 +123,12 @@ between() {
 		for streams in 1 3; do
 			greeting=$((4 * streams))
 
-			iperf_once -c "$address" -P "$streams" -u -b 200M -n 5M
+			iperf_once -c "$address" -P "$streams" -u -b 200M -n "$(scaled 5000)K"
 			is "$(data client tx_bytes)" $((SENT + greeting))
 			is "$(data client rx_bytes) $(data server tx_bytes)" "$greeting $greeting"
 			between $((RECEIVED + greeting)) "$(data server rx_bytes)" $((SENT + greeting))
 
-			iperf_once -c "$address" -P "$streams" -u -b 200M -n 5M -R
+			iperf_once -c "$address" -P "$streams" -u -b 200M -n "$(scaled 5000)K" -R
 			is "$(data server tx_bytes)" $((SENT + greeting))
 			is "$(data client tx_bytes) $(data server rx_bytes)" "$greeting $greeting"
 			between $((RECEIVED + greeting)) "$(data client rx_bytes)" $((SENT + greeting))

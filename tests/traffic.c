@@ -127,13 +127,17 @@ static bool hear(int ctl, uint64_t *value)
 	return need(read(ctl, value, sizeof(*value)), "read from the other side") > 0;
 }
 
+/* Ends with 77 where the kernel has no such protocol. */
 static int open_socket(void)
 {
-	int number = protocols[protocol].number;
+	int number = protocols[protocol].number, fd;
 
 	if (protocols[protocol].alone)
 		number = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
-	return (int)need(socket(family, protocols[protocol].type, number), "socket");
+	fd = socket(family, protocols[protocol].type, number);
+	if (fd < 0 && (errno == EPROTONOSUPPORT || errno == ENOPROTOOPT))
+		err(77, "socket");
+	return (int)need(fd, "socket");
 }
 
 static void make_address(struct sockaddr_storage *ss, socklen_t *len)
