@@ -119,12 +119,12 @@ static int open_sockets(struct loader *l)
 /* Calls one() for each program that is attached, until it fails. */
 static int each_entry(struct loader *l, int (*one)(struct loader *l, struct bpf_program *prog))
 {
-	const struct set *const sets[] = { &l->set, &l->splice };
+	const struct set *const both[] = { &l->set, &l->splice, NULL };
 	struct bpf_program *prog;
 	int err = 0;
 
-	for (size_t i = 0; i < sizeof(sets) / sizeof(*sets) && sets[i]->obj; i++)
-		bpf_object__for_each_program (prog, sets[i]->obj)
+	for (const struct set *const *set = both; *set && (*set)->obj; set++)
+		bpf_object__for_each_program (prog, (*set)->obj)
 			if (!err && is_entry(prog))
 				err = one(l, prog);
 	return err;
@@ -234,8 +234,8 @@ static int write_meta(struct loader *l)
 		return failed(l, err, "cannot read /proc/sys/kernel/random/boot_id");
 	g.began_at_ns = m.loaded_at_ns = clock_ns(CLOCK_REALTIME);
 	m.clock_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
-	for (size_t i = 0; i < sizeof(m.passed_over) / sizeof(*m.passed_over); i++)
-		memcpy(m.passed_over[i], l->passed_over[i], sizeof(m.passed_over[i]));
+	/* Once the last set is passed over there is no account. */
+	memcpy(m.passed_over, l->passed_over, sizeof(m.passed_over));
 	err = bpf_map_update_elem(bpf_map__fd(map_of(l, PIN_META)), &zero, &m, BPF_ANY);
 	if (!err)
 		err = bpf_map_update_elem(bpf_map__fd(map_of(l, "generation_0")), &zero, &g,

@@ -94,7 +94,7 @@ static const char *tracepoint_of(const struct bpf_program *prog)
 {
 	const char *section = bpf_program__section_name(prog);
 
-	if (strncmp(section, "tp_btf/", 7) && strncmp(section, "tracepoint/", 11))
+	if (strncmp(section, "tp_btf/", 7) != 0 && strncmp(section, "tracepoint/", 11) != 0)
 		return NULL;
 	return strrchr(section, '/') + 1;
 }
