@@ -33,14 +33,14 @@ static int is_bpffs(const char *dir)
 
 /*
  * A mount made in another namespace than that of pid 1 goes when the command ends.
- * 1, 0, or -EACCES: who may not know that may not mount either.
+ * 1, 0, or -EACCES: who is not root may not know, and may not mount either.
  */
 static int mounts_stay(void)
 {
 	struct stat ours, first;
 
 	if (stat("/proc/self/ns/mnt", &ours) < 0 || stat("/proc/1/ns/mnt", &first) < 0)
-		return -errno;
+		return geteuid() ? -EACCES : 0;
 	return ours.st_ino == first.st_ino;
 }
 
@@ -57,7 +57,7 @@ int bpffs_prepare(const char *pin_dir)
 		return fail(is < 0 ? is : -EXDEV);
 	stay = mounts_stay();
 	if (stay != 1)
-		return fail(stay == -EACCES ? stay : -EINVAL);
+		return fail(stay < 0 ? stay : -EINVAL);
 	/* Another loader may be about to mount it too: the one that comes second looks again. */
 	lock = pin_lock(BPFFS, LOCK_SECONDS);
 	if (lock < 0)
