@@ -228,10 +228,10 @@ struct socket_state {
 	__u32 urgent;  /* TCP: the urgent byte that was dealt with last */
 	__u32 mark;    /* TCP: the urgent byte that was seen last */
 	__u32 doubt;   /* TCP: whether the urgent byte has changed in this receive */
-	__u32 counted; /* TCP: by copied, since then */
-	__u32 base;    /* TCP: BASE_* */
-	__u32 first;   /* TCP: the sequence number of the first byte; another: used again */
-	__u32 zero;
+	__u32 counted; /* TCP: by copied as it had, and after that */
+	__u32 later;
+	__u32 base;  /* TCP: BASE_* */
+	__u32 first; /* TCP: the sequence number of the first byte; another: used again */
 };
 _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
 

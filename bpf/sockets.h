@@ -194,17 +194,18 @@ static __always_inline void new_state(struct socket_state *s, struct tcp_sock *t
 /*
  * As another urgent byte comes the kernel drops the one before, if that is the
  * next to be handed out: copied_seq moves, and nobody gets a byte. What the
- * call returns tells, where there is one. More than a few bytes are no urgent
- * ones, but what another thread has received meanwhile.
+ * call returns tells, if the urgent byte changed in this call and not in a
+ * splice before it. More than a few bytes are no urgent ones, but what another
+ * thread has received meanwhile.
  */
 static __always_inline __s64 undo_doubt(struct socket_state *s, int ret)
 {
-	__s32 dropped = s->counted - ret;
+	__s32 dropped = s->counted + s->later - ret;
 
 	if (!s->doubt)
 		return 0;
 	s->doubt = 0;
-	return dropped > 0 && dropped <= 16 ? -dropped : 0;
+	return s->later != (__u32)ret && dropped > 0 && dropped <= 16 ? -dropped : 0;
 }
 
 /*
@@ -257,9 +258,11 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 	if (READ(tp, urg_seq) != s->mark) {
 		s->mark = READ(tp, urg_seq);
 		s->doubt = 1;
-		s->counted = 0;
+		s->counted = n;
+		s->later = 0;
+	} else {
+		s->later += n;
 	}
-	s->counted += n;
 	if (s->base == BASE_RECEIVE)
 		return 0;
 	s->base = BASE_KNOWN;
