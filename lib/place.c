@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "bpffs.h"
+#include "generation.h"
+#include "pins.h"
+#include "place.h"
+#include "probes.h"
+#include "rows.h"
+#include "tracefs.h"
+
+int place_failed(struct place *p, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(p->what, LOAD_WHAT, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/* What is attached is called NAME_hook, and pinned by the name of its hook. */
+bool place_is_entry(const struct bpf_program *prog)
+{
+	const char *name = bpf_program__name(prog), *end = strstr(name, "_hook");
+
+	return end && strcmp(end, "_hook") == 0;
+}
+
+static bool is_of(const struct bpf_program *prog, const char *type)
+{
+	return strncmp(bpf_program__section_name(prog), type, strlen(type)) == 0;
+}
+
+/* A program for kprobes has many hooks, and is called by its own name. */
+static const char *hook_name(const struct bpf_program *prog, char name[64])
+{
+	const char *slash = strrchr(bpf_program__section_name(prog), '/');
+
+	snprintf(name, 64, "%s", slash ? slash + 1 : bpf_program__name(prog));
+	if (!slash)
+		*strstr(name, "_hook") = '\0';
+	return name;
+}
+
+bool place_is_reader(const struct bpf_program *prog)
+{
+	return is_of(prog, "iter/bpf_map_elem");
+}
+
+static struct bpf_map *map_of(const struct place *p, const char *name)
+{
+	return bpf_object__find_map_by_name(p->set.obj, name);
+}
+
+void place_sizes(const struct set *set, const struct load_options *o)
+{
+	__u32 max_flows = o->no_flows ? 1 : o->max_flows;
+	struct bpf_map *map;
+
+	bpf_object__for_each_map (map, set->obj) {
+		const char *name = bpf_map__name(map);
+
+		if (strcmp(name, PIN_PROCESSES "_0") == 0 || strcmp(name, PIN_ENDED "_0") == 0)
+			bpf_map__set_max_entries(map, o->max_processes);
+		else if (strcmp(name, PIN_FLOWS "_0") == 0 || strcmp(name, PIN_CLOSED "_0") == 0)
+			bpf_map__set_max_entries(map, max_flows);
+		else if (strcmp(name, PIN_SOCKETS) == 0 && max_flows > SOCKETS &&
+			 bpf_map__type(map) == BPF_MAP_TYPE_HASH)
+			bpf_map__set_max_entries(map, max_flows);
+	}
+}
+
+/* Calls one() for each program that is attached, until it fails. */
+static int each_entry(struct place *p, int (*one)(struct place *p, struct bpf_program *prog))
+{
+	const struct set *const both[] = { &p->set, &p->splice, NULL };
+	struct bpf_program *prog;
+	int err = 0;
+
+	for (const struct set *const *set = both; *set && (*set)->obj; set++)
+		bpf_object__for_each_program (prog, (*set)->obj)
+			if (!err && place_is_entry(prog))
+				err = one(p, prog);
+	return err;
+}
+
+static int attach_probes(struct place *p, const struct set *set)
+{
+	return probes_attach(p->pin_dir, set->obj, p->btf, p->what, LOAD_WHAT);
+}
+
+/*
+ * The probes of what passes by the other sets. They use its maps, and are left
+ * out where the kernel does not let us: set_holes() says what that means.
+ */
+static void load_splice(struct place *p, const struct set_options *options)
+{
+	struct bpf_map *map, *same;
+	int err;
+
+	if (probes_check() < 0 || set_open(&p->splice, HOOKS_SPLICE, options) < 0)
+		return;
+	err = 0;
+	bpf_object__for_each_map (map, p->splice.obj) {
+		same = bpf_map__is_internal(map) ? NULL : map_of(p, bpf_map__name(map));
+		if (!err && same)
+			err = bpf_map__reuse_fd(map, bpf_map__fd(same));
+	}
+	if (!err)
+		err = bpf_object__load(p->splice.obj);
+	if (!err)
+		err = attach_probes(p, &p->splice);
+	if (err < 0) {
+		set_close(&p->splice);
+		(void)probes_remove(p->pin_dir);
+	}
+}
+
+static int load(struct place *p, enum hook_set id)
+{
+	struct set_options options = { .keep_flows = !p->o->no_flows,
+				       .sockets = { p->sockets[0], p->sockets[1] } };
+	int err;
+
+	err = set_open(&p->set, id, &options);
+	if (err < 0)
+		return place_failed(p, err, "cannot open the programs");
+	p->refused = true;
+	err = set_check(&p->set, p->btf, p->what, LOAD_WHAT);
+	if (err < 0)
+		return err;
+	place_sizes(&p->set, p->o);
+	err = bpf_object__load(p->set.obj);
+	if (err < 0)
+		return place_failed(p, err, "the kernel refuses the programs or their maps");
+	if (id == HOOKS_KPROBE)
+		return attach_probes(p, &p->set);
+	load_splice(p, &options);
+	return 0;
+}
+
+static __u64 clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+static int read_boot_id(char *id, size_t size)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	if (!f)
+		return -errno;
+	if (!fgets(id, size, f))
+		*id = '\0';
+	id[strcspn(id, "\n")] = '\0';
+	fclose(f);
+	return 0;
+}
+
+static int write_meta(struct place *p)
+{
+	const struct load_options *o = p->o;
+	struct generation g = { .phase = GENERATION_READY };
+	struct meta m = { .schema = NETACCT_SCHEMA,
+			  .hooks = p->set.id,
+			  .version = NETACCT_VERSION,
+			  .max_processes = o->max_processes,
+			  .max_flows = o->max_flows,
+			  .flags = (o->no_flows ? 0 : META_FLOWS) |
+				   (p->traverse ? META_TRAVERSE : 0),
+			  .gid = o->gid,
+			  .holes = set_holes(p->set.id, p->btf, p->splice.obj) };
+	__u32 zero = 0;
+	int err;
+
+	err = read_boot_id(m.boot_id, sizeof(m.boot_id));
+	if (err < 0)
+		return place_failed(p, err, "cannot read /proc/sys/kernel/random/boot_id");
+	g.began_at_ns = m.loaded_at_ns = clock_ns(CLOCK_REALTIME);
+	m.clock_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	/* Once the last set is passed over there is no account. */
+	memcpy(m.passed_over, p->passed_over, sizeof(m.passed_over));
+	err = bpf_map_update_elem(bpf_map__fd(map_of(p, PIN_META)), &zero, &m, BPF_ANY);
+	if (!err)
+		err = bpf_map_update_elem(bpf_map__fd(map_of(p, "generation_0")), &zero, &g,
+					  BPF_ANY);
+	return err < 0 ? place_failed(p, err, "cannot write down the options") : 0;
+}
+
+static int make_folder(struct place *p, const char *name)
+{
+	char path[PATH_MAX];
+	int err;
+
+	err = path_join(path, p->dir, name);
+	if (!err && mkdir(path, 0700) < 0)
+		err = -errno;
+	return err < 0 ? place_failed(p, err, "cannot make %s/%s", p->dir, name) : 0;
+}
+
+/* Where a map is pinned is told by its kind; see abi.h. */
+void place_map_pin(const struct bpf_map *map, char pin[64])
+{
+	const char *name = bpf_map__name(map), *folder = "", *end = name + strlen(name);
+
+	if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY_OF_MAPS) {
+		folder = PIN_SWITCHES "/";
+	} else if (bpf_map__type(map) == BPF_MAP_TYPE_PROG_ARRAY) {
+		folder = PIN_SLOTS "/";
+		end -= strlen("_slot");
+	} else if (strcmp(end - 2, "_0") == 0) {
+		folder = "0/";
+		end -= 2;
+	}
+	snprintf(pin, 64, "%s%.*s", folder, (int)(end - name), name);
+}
+
+/* The file with its rows, for a map that readers want. */
+static int pin_rows(struct place *p, const struct bpf_map *map, const char *pin)
+{
+	const char *name = strrchr(pin, '/') ? strrchr(pin, '/') + 1 : pin;
+	const struct bpf_program *reader;
+	char rows[128], path[PATH_MAX];
+	int err;
+
+	snprintf(rows, sizeof(rows), "%s" PIN_ROWS, name);
+	reader = bpf_object__find_program_by_name(p->set.obj, rows);
+	if (!reader || bpf_map__type(map) == BPF_MAP_TYPE_ARRAY_OF_MAPS)
+		return 0;
+	snprintf(rows, sizeof(rows), "%s" PIN_ROWS, pin);
+	err = path_join(path, p->dir, rows);
+	if (!err)
+		err = rows_pin(bpf_program__fd(reader), bpf_map__fd(map), path);
+	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, rows) : 0;
+}
+
+static int pin_map(struct place *p, const struct bpf_map *map)
+{
+	char pin[64], path[PATH_MAX];
+	int err;
+
+	if (bpf_map__is_internal(map))
+		return 0;
+	place_map_pin(map, pin);
+	err = path_join(path, p->dir, pin);
+	if (!err)
+		err = bpf_obj_pin(bpf_map__fd(map), path);
+	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, pin)
+		       : pin_rows(p, map, pin);
+}
+
+static int pin_program(struct place *p, struct bpf_program *prog, const char *folder,
+		       const char *name)
+{
+	char pin[128], path[PATH_MAX];
+	int err;
+
+	snprintf(pin, sizeof(pin), "%s/%s", folder, name);
+	err = path_join(path, p->dir, pin);
+	if (!err)
+		err = bpf_program__pin(prog, path);
+	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, pin) : 0;
+}
+
+static int make_link(struct place *p, const char *table)
+{
+	char path[PATH_MAX], target[64];
+	int err;
+
+	snprintf(target, sizeof(target), PIN_CURRENT "/%s", table);
+	err = path_join(path, p->dir, table);
+	if (!err && symlink(target, path) < 0)
+		err = -errno;
+	return err < 0 ? place_failed(p, err, "cannot make the link %s", path) : 0;
+}
+
+static int pin_maps(struct place *p)
+{
+	static const char *const folders[] = { "0",	  PIN_SWITCHES, PIN_SLOTS,
+					       PIN_LINKS, PIN_PROGS,	PIN_READERS };
+	static const char *const tables[] = { PIN_PROCESSES, PIN_FLOWS, PIN_FINISHED, PIN_TOTALS };
+	struct bpf_program *prog;
+	struct bpf_map *map;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < sizeof(folders) / sizeof(*folders); i++)
+		err = make_folder(p, folders[i]);
+	bpf_object__for_each_map (map, p->set.obj)
+		if (!err)
+			err = pin_map(p, map);
+	if (p->splice.obj)
+		bpf_object__for_each_map (map, p->splice.obj)
+			if (!err && !map_of(p, bpf_map__name(map)))
+				err = pin_map(p, map);
+	bpf_object__for_each_program (prog, p->set.obj)
+		if (!err && place_is_reader(prog))
+			err = pin_program(p, prog, PIN_READERS, bpf_program__name(prog));
+	if (!err && (err = generation_point(p->dir, 0)) < 0)
+		return place_failed(p, err, "cannot make a link in %s", p->dir);
+	for (size_t i = 0; !err && i < sizeof(tables) / sizeof(*tables); i++)
+		err = make_link(p, tables[i]);
+	return err;
+}
+
+static int set_access(struct place *p, const char *name, mode_t mode)
+{
+	char path[PATH_MAX];
+	int err;
+
+	err = path_join(path, p->dir, name);
+	if (!err && (chown(path, -1, p->o->gid) < 0 || chmod(path, mode) < 0))
+		err = -errno;
+	return err < 0 ? place_failed(p, err, "cannot give %s to the group", path) : 0;
+}
+
+static int let_group_read_program(struct place *p, struct bpf_program *prog)
+{
+	char name[128], hook[64];
+
+	snprintf(name, sizeof(name), PIN_PROGS "/%s", hook_name(prog, hook));
+	return set_access(p, name, 0640);
+}
+
+static int let_group_read(struct place *p)
+{
+	static const char *const maps[] = { PIN_META,	 PIN_META PIN_ROWS,
+					    PIN_STATE,	 PIN_STATE PIN_ROWS,
+					    PIN_CGROUPS, PIN_CGROUPS PIN_ROWS,
+					    PIN_FOLDED,	 PIN_FOLDED PIN_ROWS };
+	char name[128];
+	int err;
+
+	if (!p->o->gid)
+		return 0;
+	err = set_access(p, ".", 0750);
+	if (!err)
+		err = set_access(p, "0", 0750);
+	if (!err)
+		err = set_access(p, PIN_PROGS, 0750);
+	for (size_t i = 0; !err && i < sizeof(maps) / sizeof(*maps); i++)
+		err = set_access(p, maps[i], 0640);
+	for (const char *const *table = generation_readable; !err && *table; table++) {
+		snprintf(name, sizeof(name), "0/%s", *table);
+		err = set_access(p, name, 0640);
+	}
+	return err < 0 ? err : each_entry(p, let_group_read_program);
+}
+
+/*
+ * The root of the unified hierarchy. A mount of its own is as good as the
+ * system's, that may be anywhere, and is never seen by anybody.
+ */
+static int open_cgroup_root(void)
+{
+	int fs, fd = -1, err;
+
+	fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return -errno;
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	err = fd < 0 ? -errno : fd;
+	close(fs);
+	return err;
+}
+
+/* libbpf would look for tracefs where it is usually mounted. */
+static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const char *name)
+{
+	const char *group = strchr(bpf_program__section_name(prog), '/') + 1;
+	char category[64];
+	struct bpf_link *link = NULL;
+	int tracefs, event;
+
+	snprintf(category, sizeof(category), "%.*s", (int)strcspn(group, "/"), group);
+	tracefs = tracefs_open();
+	if (tracefs < 0)
+		return NULL;
+	event = tracefs_event(tracefs, category, name);
+	if (event >= 0)
+		link = bpf_program__attach_perf_event(prog, event);
+	close(tracefs);
+	return link;
+}
+
+static int attach(struct place *p, struct bpf_program *prog)
+{
+	char name[64], pin[128], path[PATH_MAX];
+	struct bpf_link *link;
+	int cgroup, err;
+
+	err = pin_program(p, prog, PIN_PROGS, hook_name(prog, name));
+	if (err < 0 || is_of(prog, "kprobe") || is_of(prog, "kretprobe"))
+		return err;
+	if (is_of(prog, "cgroup/")) {
+		cgroup = open_cgroup_root();
+		if (cgroup < 0)
+			return place_failed(p, cgroup,
+					    "cannot open the root of the cgroup2 hierarchy");
+		link = bpf_program__attach_cgroup(prog, cgroup);
+		err = -errno;
+		close(cgroup);
+	} else if (is_of(prog, "tracepoint/")) {
+		link = attach_tracepoint(prog, name);
+		err = -errno;
+	} else {
+		link = bpf_program__attach(prog);
+		err = -errno;
+	}
+	if (!link)
+		return place_failed(p, err, "cannot attach to %s", name);
+	snprintf(pin, sizeof(pin), PIN_LINKS "/%s", name);
+	err = path_join(path, p->dir, pin);
+	if (!err)
+		err = bpf_link__pin(link, path);
+	/* The pin keeps it. */
+	bpf_link__disconnect(link);
+	bpf_link__destroy(link);
+	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, pin) : 0;
+}
+
+/* Reading the iterator runs seed() for every open file of the machine. */
+static int seed(struct place *p)
+{
+	struct bpf_program *prog = bpf_object__find_program_by_name(p->set.obj, "seed");
+	struct bpf_link *link;
+	char buf[64];
+	ssize_t n;
+	int fd, err;
+
+	link = bpf_program__attach_iter(prog, NULL);
+	if (!link)
+		return place_failed(p, -errno, "cannot make the iterator task_file");
+	err = fd = bpf_iter_create(bpf_link__fd(link));
+	if (fd >= 0) {
+		do
+			n = read(fd, buf, sizeof(buf));
+		while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+		err = n < 0 ? -errno : 0;
+		close(fd);
+	}
+	bpf_link__destroy(link);
+	if (err < 0)
+		return place_failed(p, err, "cannot look at the sockets that are open");
+	if (!p->state->tcp_recvmsg[0])
+		return place_failed(p, -ENOTSUP,
+				    "what this kernel calls to receive from TCP cannot be found; "
+				    "received bytes would be counted wrong");
+	return 0;
+}
+
+/*
+ * Attach, then note how far the open connections are; then it can count. Until it
+ * counts, every receive renews its connection's note, so that none is missed
+ * and none brings its history into the account.
+ */
+static int attach_all(struct place *p)
+{
+	int err;
+
+	p->state = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED,
+			bpf_map__fd(map_of(p, PIN_STATE)), 0);
+	if (p->state == MAP_FAILED) {
+		p->state = NULL;
+		return place_failed(p, -errno, "cannot map the state");
+	}
+	err = each_entry(p, attach);
+	if (!err)
+		err = seed(p);
+	p->refused = p->refused && err < 0;
+	if (!err)
+		err = let_group_read(p);
+	if (!err)
+		err = write_meta(p);
+	return err;
+}
+
+void place_start(struct place *p)
+{
+	__atomic_store_n(&p->state->counting, 1, __ATOMIC_RELEASE);
+}
+
+void place_free(struct place *p)
+{
+	if (p->state)
+		munmap(p->state, sizeof(*p->state));
+	p->state = NULL;
+	set_close(&p->set);
+	set_close(&p->splice);
+}
+
+int place_set(struct place *p, enum hook_set id)
+{
+	int err;
+
+	p->refused = false;
+	err = load(p, id);
+	if (err < 0)
+		return err;
+	if (mkdir(p->dir, 0700) < 0) {
+		p->refused = false;
+		return place_failed(p, -errno, "cannot make %s", p->dir);
+	}
+	err = pin_maps(p);
+	if (!err)
+		err = attach_all(p);
+	return err;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One set of hooks on its way into the kernel: its programs loaded, its maps and
+ * attachments pinned in a folder. Errors as in account.h, with what failed in
+ * `what`.
+ */
+#ifndef NETACCT_PLACE_H
+#define NETACCT_PLACE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "hooks.h"
+#include "sets.h"
+
+struct place {
+	const char *pin_dir;
+	const struct load_options *o;
+	char dir[PATH_MAX]; /* where pins are made, until it is renamed */
+	struct btf *btf;    /* of the kernel */
+	struct set set;
+	struct set splice; /* its obj is NULL where there is none */
+	struct state *state;
+	int sockets[2]; /* of TCP, over IPv4 and over IPv6 */
+	bool traverse;	/* the group needs the file system's root to be opened for it */
+	bool refused;	/* it was the kernel that would not have this set: another may do */
+	char passed_over[HOOKS_KPROBE][128];
+	char *what; /* LOAD_WHAT bytes */
+};
+
+/* Says in p->what what failed, and returns err. */
+int place_failed(struct place *p, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Puts a set in place in p->dir, which is not there yet; it does not count yet. */
+int place_set(struct place *p, enum hook_set id);
+
+/* From here on it counts. */
+void place_start(struct place *p);
+
+/* Lets go of what place_set() holds here; what is pinned stays. */
+void place_free(struct place *p);
+
+/* How large the tables are to be. */
+void place_sizes(const struct set *set, const struct load_options *o);
+
+/* Where in the folder a map is pinned: told by its kind; see abi.h. */
+void place_map_pin(const struct bpf_map *map, char pin[64]);
+
+/* Of a program: whether it is attached, and whether it reads rows. */
+bool place_is_entry(const struct bpf_program *prog);
+bool place_is_reader(const struct bpf_program *prog);
+
+#endif
