@@ -12,6 +12,7 @@
 
 #include "cli.h"
 #include "hooks.h"
+#include "replace.h"
 #include "text.h"
 
 static const char usage[] =
@@ -24,10 +25,11 @@ static const char usage[] =
 	"      --no-flows         count by process only\n"
 	"      --group NAME       let this group read the account\n"
 	"      --group-traverse   and let it pass through /sys/fs/bpf (chmod o+x)\n"
+	"      --replace          put this version's programs in place of those that count\n"
 	"      --hooks SET        auto (default), tp_btf, tracepoint or kprobe\n"
 	"      --force            outside the initial pid namespace too\n" CLI_USAGE;
 
-enum { MAX_PROCESSES = CLI_OWN, MAX_FLOWS, NO_FLOWS, GROUP, GROUP_TRAVERSE, HOOKS, FORCE };
+enum { MAX_PROCESSES = CLI_OWN, MAX_FLOWS, NO_FLOWS, GROUP, GROUP_TRAVERSE, HOOKS, FORCE, REPLACE };
 
 static const struct option options[] = {
 	{ "max-processes", required_argument, NULL, MAX_PROCESSES },
@@ -37,6 +39,7 @@ static const struct option options[] = {
 	{ "group-traverse", no_argument, NULL, GROUP_TRAVERSE },
 	{ "hooks", required_argument, NULL, HOOKS },
 	{ "force", no_argument, NULL, FORCE },
+	{ "replace", no_argument, NULL, REPLACE },
 	CLI_LONG,
 	{},
 };
@@ -80,26 +83,45 @@ static const char *disagreement(const struct meta *m, const struct load_options 
 	return NULL;
 }
 
-static int already_loaded(const struct cli *cli, const struct load_options *o)
-{
-	const char *option;
-	struct state state;
-	struct account a;
+/* From here on what it counted goes through a file. */
+#define ANEW "netacct-unload --to FILE, then netacct-load --restore FILE"
 
-	cli_open(cli, &a, false);
-	if (account_state(&a, &state) < 0)
-		cli_fail(errno, "cannot read %s", cli->pin_dir);
-	option = disagreement(&a.meta, o);
+static void open_loaded(const struct cli *cli, struct account *a, bool writable)
+{
+	int err = account_open(a, cli->pin_dir, writable);
+
+	if (err == -EPROTO)
+		cli_fail(0,
+			 "%s is not an account that this version knows; if another version made "
+			 "it, use that one's " ANEW,
+			 cli->pin_dir);
+	if (err < 0)
+		cli_open(cli, a, writable);
+}
+
+/* What is loaded has to be what was asked for. */
+static void check_loaded(const struct cli *cli, const struct account *a,
+			 const struct load_options *o)
+{
+	const char *option = disagreement(&a->meta, o);
+	struct state state = {};
+
 	if (option)
-		cli_fail(0, "already loaded with another %s; run netacct-unload first", option);
+		cli_fail(0, "already loaded with another %s; to change it: " ANEW, option);
+	if (account_state(a, &state) < 0)
+		cli_fail(errno, "cannot read %s", cli->pin_dir);
 	if (!state.counting)
 		cli_fail(0, "already loaded, but an unload that did not finish has stopped it; "
 			    "run netacct-unload first");
-	fprintf(stderr, "netacct-load: already loaded%s%s%s\n",
-		strcmp(a.meta.version, NETACCT_VERSION) ? " by version " : "",
-		strcmp(a.meta.version, NETACCT_VERSION) ? a.meta.version : "",
-		strcmp(a.meta.version, NETACCT_VERSION) ? "" : ", with these options");
-	return EXIT_SUCCESS;
+}
+
+static void say_loaded(const char *version)
+{
+	int order = strverscmp(version, NETACCT_VERSION);
+
+	fprintf(stderr, "netacct-load: already loaded%s%s%s\n", order ? " by version " : "",
+		order ? version : ", with these options",
+		order < 0 ? "; --replace puts this version's programs in place" : "");
 }
 
 /* Which of the privileges that it takes are not there; empty: it is something else. */
@@ -140,11 +162,46 @@ static void forbidden(int err, const char *what)
 		 what);
 }
 
+static void load_failed(int err, const char *what)
+{
+	if (err == -EPERM || err == -EACCES)
+		forbidden(err, what);
+	cli_fail(err == -ENOTSUP ? 0 : err, "%s", what);
+}
+
+static void replace(const struct cli *cli, struct account *a)
+{
+	int turn = cli_turn(cli, a), err;
+	char what[LOAD_WHAT];
+
+	err = replace_programs(a, what);
+	if (err == -EPROTO)
+		cli_fail(0, "%s; nothing is replaced. To load this version: " ANEW, what);
+	if (err < 0)
+		load_failed(err, what);
+	close(turn);
+}
+
+static int already_loaded(const struct cli *cli, const struct load_options *o, bool replacing)
+{
+	struct account a;
+
+	open_loaded(cli, &a, replacing);
+	check_loaded(cli, &a, o);
+	if (replacing)
+		replace(cli, &a);
+	else
+		say_loaded(a.meta.version);
+	account_close(&a);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct load_options o = {}, with_defaults;
 	const char *hooks = getenv("NETACCT_HOOKS");
 	char what[LOAD_WHAT];
+	bool replacing = false;
 	struct cli cli;
 	int c, err;
 
@@ -174,6 +231,9 @@ int main(int argc, char **argv)
 		case FORCE:
 			o.force = true;
 			break;
+		case REPLACE:
+			replacing = true;
+			break;
 		default:
 			cli_option(&cli, c);
 		}
@@ -189,12 +249,8 @@ int main(int argc, char **argv)
 	with_defaults.max_flows = o.max_flows ?: DEFAULT_FLOWS;
 	err = hooks_load(cli.pin_dir, &with_defaults, what);
 	if (err == -EEXIST)
-		return already_loaded(&cli, &o);
-	if (err == -ENOTSUP)
-		cli_fail(0, "%s", what);
-	if (err == -EPERM || err == -EACCES)
-		forbidden(err, what);
+		return already_loaded(&cli, &o, replacing);
 	if (err < 0)
-		cli_fail(err, "%s", what);
+		load_failed(err, what);
 	return EXIT_SUCCESS;
 }

@@ -7,7 +7,7 @@ _netacct() {
 	case $previous in
 	--by) mapfile -t COMPREPLY < <(compgen -W "process comm user flow protocol" -- "$word") ;;
 	--format) mapfile -t COMPREPLY < <(compgen -W "table json jsonl" -- "$word") ;;
-	--hooks) mapfile -t COMPREPLY < <(compgen -W "auto tp_btf" -- "$word") ;;
+	--hooks) mapfile -t COMPREPLY < <(compgen -W "auto tp_btf tracepoint kprobe" -- "$word") ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--to | --pin-dir) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <dirent.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -152,6 +153,65 @@ int account_cgroups(const struct account *a,
 	struct cgroup_walk w = { each, arg };
 
 	return rows_each(&a->cgroups, one_cgroup, &w);
+}
+
+/* How the thread shared the CPU, to go back to. */
+struct share {
+	bool changed;
+	int policy;
+	struct sched_param param;
+};
+
+/*
+ * While a task is inside a map system call the kernel skips classic tracepoint
+ * and kprobe programs on that CPU, so that no other task may get the CPU
+ * meanwhile. (What interrupts call are tp_btf programs, which it does not skip.)
+ * Without the right to it the chance that another does is small.
+ */
+static struct share keep_cpu(const struct account *a)
+{
+	struct sched_param param = { .sched_priority = sched_get_priority_max(SCHED_FIFO) };
+	struct share s = { .policy = sched_getscheduler(0) };
+
+	if (a->meta.hooks != HOOKS_TP_BTF && s.policy >= 0 && sched_getparam(0, &s.param) == 0)
+		s.changed = sched_setscheduler(0, SCHED_FIFO, &param) == 0;
+	return s;
+}
+
+static void share_cpu(const struct share *s)
+{
+	if (s->changed)
+		(void)sched_setscheduler(0, s->policy, &s->param);
+}
+
+int account_update(const struct account *a, int map, __u32 index, const void *value)
+{
+	struct share s = keep_cpu(a);
+	int err = bpf_map_update_elem(map, &index, value, BPF_ANY);
+
+	share_cpu(&s);
+	return fail(err);
+}
+
+int account_erase(const struct account *a, int map, __u32 index)
+{
+	struct share s = keep_cpu(a);
+	int err = bpf_map_delete_elem(map, &index);
+
+	share_cpu(&s);
+	return fail(err);
+}
+
+int account_write_meta(const struct account *a)
+{
+	int fd, err;
+
+	fd = pin_open(a->pin_dir, &meta_shape, true);
+	if (fd < 0)
+		return fd;
+	err = account_update(a, fd, 0, &a->meta);
+	close(fd);
+	return fail(err);
 }
 
 bool account_in_batches(const struct account *a)

@@ -41,6 +41,16 @@ int account_state(const struct account *a, struct state *state);
 int account_cgroups(const struct account *a,
 		    int (*each)(void *arg, __u64 id, const struct cgroup_name *name), void *arg);
 
+/*
+ * The only map system calls where hooks are tracepoints or kprobes, one element
+ * each: no other task gets the CPU meanwhile, whose events would go uncounted.
+ */
+int account_update(const struct account *a, int map, __u32 index, const void *value);
+int account_erase(const struct account *a, int map, __u32 index);
+
+/* Stores a->meta. */
+int account_write_meta(const struct account *a);
+
 /* Whether large tables are read in batches: see rows.h. */
 bool account_in_batches(const struct account *a);
 

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -41,54 +40,6 @@ const char *const generation_readable[] = {
 	WITH_ROWS(PIN_FINISHED),   WITH_ROWS(PIN_TOTALS),    NULL,
 };
 
-/* How the thread shared the CPU, to go back to. */
-struct share {
-	bool changed;
-	int policy;
-	struct sched_param param;
-};
-
-/*
- * While a task is inside a map system call the kernel skips classic tracepoint
- * and kprobe programs on that CPU, so that no other task may get the CPU
- * meanwhile. (What interrupts call are tp_btf programs, which it does not skip.)
- * Without the right to it the chance that another does is small.
- */
-static struct share keep_cpu(const struct account *a)
-{
-	struct sched_param param = { .sched_priority = sched_get_priority_max(SCHED_FIFO) };
-	struct share s = { .policy = sched_getscheduler(0) };
-
-	if (a->meta.hooks != HOOKS_TP_BTF && s.policy >= 0 && sched_getparam(0, &s.param) == 0)
-		s.changed = sched_setscheduler(0, SCHED_FIFO, &param) == 0;
-	return s;
-}
-
-static void share_cpu(const struct share *s)
-{
-	if (s->changed)
-		(void)sched_setscheduler(0, s->policy, &s->param);
-}
-
-/* The only map system calls with such hooks. */
-static int update(const struct account *a, int map, __u32 index, const void *value)
-{
-	struct share s = keep_cpu(a);
-	int err = bpf_map_update_elem(map, &index, value, BPF_ANY);
-
-	share_cpu(&s);
-	return err;
-}
-
-static int erase(const struct account *a, int map, __u32 index)
-{
-	struct share s = keep_cpu(a);
-	int err = bpf_map_delete_elem(map, &index);
-
-	share_cpu(&s);
-	return err;
-}
-
 static int folder_of(char path[PATH_MAX], const struct account *a, __u64 number, const char *suffix)
 {
 	char name[32];
@@ -116,7 +67,7 @@ static int write_generation(const struct account *a, const char *folder, const s
 	fd = pin_open(folder, &generation_shape, true);
 	if (fd < 0)
 		return fd;
-	err = update(a, fd, 0, g);
+	err = account_update(a, fd, 0, g);
 	close(fd);
 	return err;
 }
@@ -210,7 +161,7 @@ static int install(const struct account *a, const char *table, __u64 number, int
 	outer = switch_fd(a, table);
 	if (outer < 0)
 		return outer;
-	err = update(a, outer, number & 1, &fd);
+	err = account_update(a, outer, number & 1, &fd);
 	close(outer);
 	return err;
 }
@@ -223,7 +174,7 @@ static int uninstall(const struct account *a, const char *table, __u64 number)
 	outer = switch_fd(a, table);
 	if (outer < 0)
 		return outer;
-	err = erase(a, outer, number & 1);
+	err = account_erase(a, outer, number & 1);
 	close(outer);
 	return err == -ENOENT ? 0 : err;
 }

@@ -67,6 +67,27 @@ resets() {
 	[ "$GENERATIONS" -gt "$(scaled 10)" ]
 }
 
+@test "programs replaced between resets, and killed as they are, change nothing" {
+	out=$BATS_TEST_TMPDIR/out
+	mkdir "$out"
+	start
+	resets "$(scaled 200)" "$out/resets" 3>&- &
+	resets=$!
+	for ((round = 0; round < $(scaled 40); round++)); do
+		if ((round % 2)); then
+			netacct-load --replace
+		else
+			netacct-load --replace 2>/dev/null 3>&- &
+			sleep "$((RANDOM % 2)).$(printf %03d $((RANDOM % 1000)))"
+			kill -KILL $! 2>/dev/null || true
+			wait $! || true
+		fi
+	done
+	wait "$resets"
+	compare "$out"
+	is "$GENERATIONS" $(($(scaled 200) + 1))
+}
+
 @test "resets killed before each of their system calls change nothing" {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
