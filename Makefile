@@ -61,7 +61,7 @@ SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
-HELPERS  := objects traffic ways
+HELPERS  := objects saved traffic ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch])
@@ -96,6 +96,9 @@ $(build)/%: cmd/%.c $(build)/libnetacct.a
 
 $(build)/tests/%: tests/%.c | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $< -pthread -o $@
+
+$(build)/tests/saved: tests/saved.c $(build)/libnetacct.a | $(build)/tests
+	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< $(build)/libnetacct.a $(LDLIBS) -o $@
 
 $(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $(filter %.c,$^) -pthread -o $@
