@@ -13,7 +13,7 @@
 #include "bpffs.h"
 #include "hooks.h"
 #include "pins.h"
-#include "place.h"
+#include "placement.h"
 #include "probes.h"
 
 /* A loader takes a second, and twenty where the processor is emulated. */
@@ -35,16 +35,16 @@ static const struct {
 #define N_SETS (sizeof(sets) / sizeof(*sets))
 
 /* A socket's recvmsg can only be compared with that of sockets known to be plain TCP. */
-static int open_sockets(struct place *p)
+static int open_sockets(struct placement *p)
 {
 	p->sockets[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	p->sockets[1] = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (p->sockets[0] < 0)
-		return place_failed(p, -errno, "cannot open a TCP socket");
+		return placement_failed(p, -errno, "cannot open a TCP socket");
 	return 0;
 }
 
-static int check_group(struct place *p)
+static int check_group(struct placement *p)
 {
 	char where[PATH_MAX], root[PATH_MAX];
 	int passable;
@@ -53,29 +53,31 @@ static int check_group(struct place *p)
 		return 0;
 	passable = bpffs_passable(p->pin_dir, p->o->gid, where);
 	if (passable < 0)
-		return place_failed(p, passable, "cannot look at the folders above %s", p->pin_dir);
+		return placement_failed(p, passable, "cannot look at the folders above %s",
+					p->pin_dir);
 	if (passable)
 		return 0;
 	bpffs_root(p->pin_dir, root);
 	if (strcmp(where, root) != 0)
-		return place_failed(p, -ENOTSUP, "the group could not get through %.128s", where);
+		return placement_failed(p, -ENOTSUP, "the group could not get through %.128s",
+					where);
 	p->traverse = p->o->group_traverse;
 	if (p->traverse)
 		return 0;
-	return place_failed(
+	return placement_failed(
 		p, -ENOTSUP,
 		"the group could not get through %.128s; --group-traverse opens it (chmod o+x)",
 		where);
 }
 
-static int check_namespace(struct place *p)
+static int check_namespace(struct placement *p)
 {
 	struct stat st;
 
 	/* PROC_PID_INIT_INO, include/linux/proc_ns.h: the same on every kernel */
 	if (p->o->force || (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == 0xEFFFFFFCU))
 		return 0;
-	return place_failed(
+	return placement_failed(
 		p, -ENOTSUP,
 		"this is not the initial pid namespace: open connections of processes outside "
 		"could not be found; --force loads all the same");
@@ -107,24 +109,24 @@ static int remove_leftovers(const char *pin_dir)
 	return found;
 }
 
-static void let_go(struct place *p)
+static void let_go(struct placement *p)
 {
-	place_free(p);
+	placement_free(p);
 	if (access(p->dir, F_OK) == 0)
 		(void)pin_remove_and_wait(p->dir);
 	(void)probes_remove(p->pin_dir);
 }
 
 /* From here on it counts, and one rename makes all of it appear. */
-static int publish(struct place *p)
+static int publish(struct placement *p)
 {
 	int err = 0;
 
-	place_start(p);
+	placement_start(p);
 	if (p->traverse && bpffs_traverse(p->pin_dir, true) < 0)
-		return place_failed(p, -errno, "cannot open the way for the group");
+		return placement_failed(p, -errno, "cannot open the way for the group");
 	if (rename(p->dir, p->pin_dir) < 0) {
-		err = place_failed(p, -errno, "cannot make %s", p->pin_dir);
+		err = placement_failed(p, -errno, "cannot make %s", p->pin_dir);
 		if (p->traverse)
 			(void)bpffs_traverse(p->pin_dir, false);
 	}
@@ -149,7 +151,7 @@ static bool is_refusal(int err)
 	}
 }
 
-static void pass_over(struct place *p, size_t i, int err)
+static void pass_over(struct placement *p, size_t i, int err)
 {
 	size_t n = strlen(p->what);
 
@@ -159,7 +161,7 @@ static void pass_over(struct place *p, size_t i, int err)
 }
 
 /* The first set that this kernel lets count exactly. */
-static int load_any(struct place *p)
+static int load_any(struct placement *p)
 {
 	bool forbidden = false;
 	int err;
@@ -167,7 +169,7 @@ static int load_any(struct place *p)
 	for (size_t i = 0; i < N_SETS; i++) {
 		if (p->o->hooks != HOOKS_NONE && p->o->hooks != sets[i].id)
 			continue;
-		err = place_set(p, sets[i].id);
+		err = placement_set(p, sets[i].id);
 		if (!err)
 			err = publish(p);
 		if (!err)
@@ -178,30 +180,30 @@ static int load_any(struct place *p)
 		forbidden |= err == -EPERM;
 		pass_over(p, i, err);
 	}
-	return place_failed(p, forbidden ? -EPERM : -ENOTSUP,
-			    "this kernel has no hooks that would count exactly (%s; %s; %s)",
-			    p->passed_over[0], p->passed_over[1], p->passed_over[2]);
+	return placement_failed(p, forbidden ? -EPERM : -ENOTSUP,
+				"this kernel has no hooks that would count exactly (%s; %s; %s)",
+				p->passed_over[0], p->passed_over[1], p->passed_over[2]);
 }
 
-static int load_locked(struct place *p)
+static int load_locked(struct placement *p)
 {
 	int err;
 
 	if (access(p->pin_dir, F_OK) == 0)
-		return place_failed(p, -EEXIST, "%s is there already", p->pin_dir);
+		return placement_failed(p, -EEXIST, "%s is there already", p->pin_dir);
 	err = remove_leftovers(p->pin_dir);
 	if (err >= 0)
 		err = probes_remove(p->pin_dir);
 	if (err < 0)
-		return place_failed(p, err, "cannot remove what is left beside %s", p->pin_dir);
+		return placement_failed(p, err, "cannot remove what is left beside %s", p->pin_dir);
 	err = check_group(p);
 	if (err < 0)
 		return err;
 	p->btf = btf__load_vmlinux_btf();
 	if (!p->btf)
-		return place_failed(p, -ENOTSUP,
-				    "this kernel has no BTF (/sys/kernel/btf/vmlinux); "
-				    "it has to be built with CONFIG_DEBUG_INFO_BTF");
+		return placement_failed(p, -ENOTSUP,
+					"this kernel has no BTF (/sys/kernel/btf/vmlinux); "
+					"it has to be built with CONFIG_DEBUG_INFO_BTF");
 	err = open_sockets(p);
 	return err < 0 ? err : load_any(p);
 }
@@ -219,26 +221,27 @@ int hooks_lock(const char *pin_dir)
 	return pin_lock(dir, LOCK_SECONDS);
 }
 
-static int prepare(struct place *p)
+static int prepare(struct placement *p)
 {
 	int err = bpffs_prepare(p->pin_dir);
 
 	switch (err) {
 	case -EXDEV:
-		return place_failed(p, -ENOTSUP, "%.200s is not on a BPF file system", p->pin_dir);
+		return placement_failed(p, -ENOTSUP, "%.200s is not on a BPF file system",
+					p->pin_dir);
 	case -EINVAL:
-		return place_failed(p, -ENOTSUP,
-				    BPFFS
-				    " is not mounted, and a mount made here would not outlive this "
-				    "mount namespace; mount it first");
+		return placement_failed(
+			p, -ENOTSUP,
+			BPFFS " is not mounted, and a mount made here would not outlive this "
+			      "mount namespace; mount it first");
 	default:
-		return err < 0 ? place_failed(p, err, "cannot pin in %.200s", p->pin_dir) : err;
+		return err < 0 ? placement_failed(p, err, "cannot pin in %.200s", p->pin_dir) : err;
 	}
 }
 
 int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD_WHAT])
 {
-	struct place p = { .pin_dir = pin_dir, .o = o, .sockets = { -1, -1 }, .what = what };
+	struct placement p = { .pin_dir = pin_dir, .o = o, .sockets = { -1, -1 }, .what = what };
 	int err, lock = -1, mounted = 0;
 
 	err = check_namespace(&p);
@@ -251,10 +254,10 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD
 		return fail(err);
 	err = lock = hooks_lock(pin_dir);
 	if (lock < 0)
-		err = place_failed(&p, err, "cannot lock the folder of %s", pin_dir);
+		err = placement_failed(&p, err, "cannot lock the folder of %s", pin_dir);
 	else
 		err = load_locked(&p);
-	place_free(&p);
+	placement_free(&p);
 	btf__free(p.btf);
 	for (int i = 0; i < 2; i++)
 		if (p.sockets[i] >= 0)

@@ -11,7 +11,7 @@
 
 #include "account.h"
 #include "pins.h"
-#include "place.h"
+#include "placement.h"
 #include "replace.h"
 
 #define MAX_SWAPS 32
@@ -42,7 +42,7 @@ static int failed(struct replacement *r, int err, const char *what, const char *
 /* Not loaded: what is attached stays, and only the loader looks for sockets. */
 static bool is_needed(const struct bpf_program *prog)
 {
-	return !place_is_entry(prog) && strcmp(bpf_program__name(prog), "seed") != 0;
+	return !placement_is_entry(prog) && strcmp(bpf_program__name(prog), "seed") != 0;
 }
 
 /* Constants. libbpf would fill the map while other tasks can get the CPU; see account_update(). */
@@ -73,7 +73,7 @@ static int use_pinned(struct replacement *r, struct bpf_map *map)
 	__u32 len = sizeof(info);
 	int fd, err;
 
-	place_map_pin(map, pin);
+	placement_map_pin(map, pin);
 	err = path_join(path, r->account->pin_dir, pin);
 	if (err < 0)
 		return failed(r, err, "cannot open", pin);
@@ -117,7 +117,7 @@ static int load_programs(struct replacement *r, int id, const struct load_option
 	if (err < 0)
 		return failed(r, err, "cannot open", "the programs");
 	r->n_sets++;
-	place_sizes(set, o);
+	placement_sizes(set, o);
 	bpf_object__for_each_map (map, set->obj) {
 		err = use_map(r, map);
 		if (err < 0)
@@ -158,7 +158,7 @@ static int add_swap(struct replacement *r, const char *name)
 
 	for (size_t i = 0; i < r->n_sets && !prog; i++)
 		prog = bpf_object__find_program_by_name(r->sets[i].obj, name);
-	if (!prog || place_is_reader(prog) || r->n_swaps == MAX_SWAPS)
+	if (!prog || placement_is_reader(prog) || r->n_swaps == MAX_SWAPS)
 		return failed(r, -EPROTO, "this version does not have the hook", name);
 	err = path_join(folder, r->account->pin_dir, PIN_SLOTS);
 	if (err < 0)
@@ -193,7 +193,7 @@ static int pair(struct replacement *r)
 	closedir(dir);
 	for (size_t i = 0; i < r->n_sets; i++)
 		bpf_object__for_each_program (prog, r->sets[i].obj)
-			wanted += is_needed(prog) && !place_is_reader(prog);
+			wanted += is_needed(prog) && !placement_is_reader(prog);
 	if (!err && r->n_swaps != wanted)
 		err = failed(r, -EPROTO, "this version has more hooks than", folder);
 	return err;
@@ -267,7 +267,7 @@ static int replace_readers(struct replacement *r)
 	int err = 0;
 
 	bpf_object__for_each_program (prog, r->sets[0].obj)
-		if (!err && place_is_reader(prog))
+		if (!err && placement_is_reader(prog))
 			err = replace_reader(r, prog);
 	return err < 0 ? failed(r, err, "cannot replace", "what reads rows") : 0;
 }

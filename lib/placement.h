@@ -4,8 +4,8 @@
  * attachments pinned in a folder. Errors as in account.h, with what failed in
  * `what`.
  */
-#ifndef NETACCT_PLACE_H
-#define NETACCT_PLACE_H
+#ifndef NETACCT_PLACEMENT_H
+#define NETACCT_PLACEMENT_H
 
 #include <limits.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 #include "hooks.h"
 #include "sets.h"
 
-struct place {
+struct placement {
 	const char *pin_dir;
 	const struct load_options *o;
 	char dir[PATH_MAX]; /* where pins are made, until it is renamed */
@@ -29,26 +29,26 @@ struct place {
 };
 
 /* Says in p->what what failed, and returns err. */
-int place_failed(struct place *p, int err, const char *fmt, ...)
+int placement_failed(struct placement *p, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* Puts a set in place in p->dir, which is not there yet; it does not count yet. */
-int place_set(struct place *p, enum hook_set id);
+int placement_set(struct placement *p, enum hook_set id);
 
 /* From here on it counts. */
-void place_start(struct place *p);
+void placement_start(struct placement *p);
 
-/* Lets go of what place_set() holds here; what is pinned stays. */
-void place_free(struct place *p);
+/* Lets go of what placement_set() holds here; what is pinned stays. */
+void placement_free(struct placement *p);
 
 /* How large the tables are to be. */
-void place_sizes(const struct set *set, const struct load_options *o);
+void placement_sizes(const struct set *set, const struct load_options *o);
 
 /* Where in the folder a map is pinned: told by its kind; see abi.h. */
-void place_map_pin(const struct bpf_map *map, char pin[64]);
+void placement_map_pin(const struct bpf_map *map, char pin[64]);
 
 /* Of a program: whether it is attached, and whether it reads rows. */
-bool place_is_entry(const struct bpf_program *prog);
-bool place_is_reader(const struct bpf_program *prog);
+bool placement_is_entry(const struct bpf_program *prog);
+bool placement_is_reader(const struct bpf_program *prog);
 
 #endif

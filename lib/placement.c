@@ -18,12 +18,12 @@
 #include "bpffs.h"
 #include "generation.h"
 #include "pins.h"
-#include "place.h"
+#include "placement.h"
 #include "probes.h"
 #include "rows.h"
 #include "tracefs.h"
 
-int place_failed(struct place *p, int err, const char *fmt, ...)
+int placement_failed(struct placement *p, int err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -34,7 +34,7 @@ int place_failed(struct place *p, int err, const char *fmt, ...)
 }
 
 /* What is attached is called NAME_hook, and pinned by the name of its hook. */
-bool place_is_entry(const struct bpf_program *prog)
+bool placement_is_entry(const struct bpf_program *prog)
 {
 	const char *name = bpf_program__name(prog), *end = strstr(name, "_hook");
 
@@ -57,17 +57,17 @@ static const char *hook_name(const struct bpf_program *prog, char name[64])
 	return name;
 }
 
-bool place_is_reader(const struct bpf_program *prog)
+bool placement_is_reader(const struct bpf_program *prog)
 {
 	return is_of(prog, "iter/bpf_map_elem");
 }
 
-static struct bpf_map *map_of(const struct place *p, const char *name)
+static struct bpf_map *map_of(const struct placement *p, const char *name)
 {
 	return bpf_object__find_map_by_name(p->set.obj, name);
 }
 
-void place_sizes(const struct set *set, const struct load_options *o)
+void placement_sizes(const struct set *set, const struct load_options *o)
 {
 	__u32 max_flows = o->no_flows ? 1 : o->max_flows;
 	struct bpf_map *map;
@@ -86,7 +86,8 @@ void place_sizes(const struct set *set, const struct load_options *o)
 }
 
 /* Calls one() for each program that is attached, until it fails. */
-static int each_entry(struct place *p, int (*one)(struct place *p, struct bpf_program *prog))
+static int each_entry(struct placement *p,
+		      int (*one)(struct placement *p, struct bpf_program *prog))
 {
 	const struct set *const both[] = { &p->set, &p->splice, NULL };
 	struct bpf_program *prog;
@@ -94,12 +95,12 @@ static int each_entry(struct place *p, int (*one)(struct place *p, struct bpf_pr
 
 	for (const struct set *const *set = both; *set && (*set)->obj; set++)
 		bpf_object__for_each_program (prog, (*set)->obj)
-			if (!err && place_is_entry(prog))
+			if (!err && placement_is_entry(prog))
 				err = one(p, prog);
 	return err;
 }
 
-static int attach_probes(struct place *p, const struct set *set)
+static int attach_probes(struct placement *p, const struct set *set)
 {
 	return probes_attach(p->pin_dir, set->obj, p->btf, p->what, LOAD_WHAT);
 }
@@ -108,7 +109,7 @@ static int attach_probes(struct place *p, const struct set *set)
  * The probes of what passes by the other sets. They use its maps, and are left
  * out where the kernel does not let us: set_holes() says what that means.
  */
-static void load_splice(struct place *p, const struct set_options *options)
+static void load_splice(struct placement *p, const struct set_options *options)
 {
 	struct bpf_map *map, *same;
 	int err;
@@ -131,7 +132,7 @@ static void load_splice(struct place *p, const struct set_options *options)
 	}
 }
 
-static int load(struct place *p, enum hook_set id)
+static int load(struct placement *p, enum hook_set id)
 {
 	struct set_options options = { .keep_flows = !p->o->no_flows,
 				       .sockets = { p->sockets[0], p->sockets[1] } };
@@ -139,15 +140,15 @@ static int load(struct place *p, enum hook_set id)
 
 	err = set_open(&p->set, id, &options);
 	if (err < 0)
-		return place_failed(p, err, "cannot open the programs");
+		return placement_failed(p, err, "cannot open the programs");
 	p->refused = true;
 	err = set_check(&p->set, p->btf, p->what, LOAD_WHAT);
 	if (err < 0)
 		return err;
-	place_sizes(&p->set, p->o);
+	placement_sizes(&p->set, p->o);
 	err = bpf_object__load(p->set.obj);
 	if (err < 0)
-		return place_failed(p, err, "the kernel refuses the programs or their maps");
+		return placement_failed(p, err, "the kernel refuses the programs or their maps");
 	if (id == HOOKS_KPROBE)
 		return attach_probes(p, &p->set);
 	load_splice(p, &options);
@@ -175,7 +176,7 @@ static int read_boot_id(char *id, size_t size)
 	return 0;
 }
 
-static int write_meta(struct place *p)
+static int write_meta(struct placement *p)
 {
 	const struct load_options *o = p->o;
 	struct generation g = { .phase = GENERATION_READY };
@@ -193,7 +194,7 @@ static int write_meta(struct place *p)
 
 	err = read_boot_id(m.boot_id, sizeof(m.boot_id));
 	if (err < 0)
-		return place_failed(p, err, "cannot read /proc/sys/kernel/random/boot_id");
+		return placement_failed(p, err, "cannot read /proc/sys/kernel/random/boot_id");
 	g.began_at_ns = m.loaded_at_ns = clock_ns(CLOCK_REALTIME);
 	m.clock_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
 	/* Once the last set is passed over there is no account. */
@@ -202,10 +203,10 @@ static int write_meta(struct place *p)
 	if (!err)
 		err = bpf_map_update_elem(bpf_map__fd(map_of(p, "generation_0")), &zero, &g,
 					  BPF_ANY);
-	return err < 0 ? place_failed(p, err, "cannot write down the options") : 0;
+	return err < 0 ? placement_failed(p, err, "cannot write down the options") : 0;
 }
 
-static int make_folder(struct place *p, const char *name)
+static int make_folder(struct placement *p, const char *name)
 {
 	char path[PATH_MAX];
 	int err;
@@ -213,11 +214,11 @@ static int make_folder(struct place *p, const char *name)
 	err = path_join(path, p->dir, name);
 	if (!err && mkdir(path, 0700) < 0)
 		err = -errno;
-	return err < 0 ? place_failed(p, err, "cannot make %s/%s", p->dir, name) : 0;
+	return err < 0 ? placement_failed(p, err, "cannot make %s/%s", p->dir, name) : 0;
 }
 
 /* Where a map is pinned is told by its kind; see abi.h. */
-void place_map_pin(const struct bpf_map *map, char pin[64])
+void placement_map_pin(const struct bpf_map *map, char pin[64])
 {
 	const char *name = bpf_map__name(map), *folder = "", *end = name + strlen(name);
 
@@ -234,7 +235,7 @@ void place_map_pin(const struct bpf_map *map, char pin[64])
 }
 
 /* The file with its rows, for a map that readers want. */
-static int pin_rows(struct place *p, const struct bpf_map *map, const char *pin)
+static int pin_rows(struct placement *p, const struct bpf_map *map, const char *pin)
 {
 	const char *name = strrchr(pin, '/') ? strrchr(pin, '/') + 1 : pin;
 	const struct bpf_program *reader;
@@ -249,25 +250,25 @@ static int pin_rows(struct place *p, const struct bpf_map *map, const char *pin)
 	err = path_join(path, p->dir, rows);
 	if (!err)
 		err = rows_pin(bpf_program__fd(reader), bpf_map__fd(map), path);
-	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, rows) : 0;
+	return err < 0 ? placement_failed(p, err, "cannot pin %s/%s", p->dir, rows) : 0;
 }
 
-static int pin_map(struct place *p, const struct bpf_map *map)
+static int pin_map(struct placement *p, const struct bpf_map *map)
 {
 	char pin[64], path[PATH_MAX];
 	int err;
 
 	if (bpf_map__is_internal(map))
 		return 0;
-	place_map_pin(map, pin);
+	placement_map_pin(map, pin);
 	err = path_join(path, p->dir, pin);
 	if (!err)
 		err = bpf_obj_pin(bpf_map__fd(map), path);
-	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, pin)
+	return err < 0 ? placement_failed(p, err, "cannot pin %s/%s", p->dir, pin)
 		       : pin_rows(p, map, pin);
 }
 
-static int pin_program(struct place *p, struct bpf_program *prog, const char *folder,
+static int pin_program(struct placement *p, struct bpf_program *prog, const char *folder,
 		       const char *name)
 {
 	char pin[128], path[PATH_MAX];
@@ -277,10 +278,10 @@ static int pin_program(struct place *p, struct bpf_program *prog, const char *fo
 	err = path_join(path, p->dir, pin);
 	if (!err)
 		err = bpf_program__pin(prog, path);
-	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, pin) : 0;
+	return err < 0 ? placement_failed(p, err, "cannot pin %s/%s", p->dir, pin) : 0;
 }
 
-static int make_link(struct place *p, const char *table)
+static int make_link(struct placement *p, const char *table)
 {
 	char path[PATH_MAX], target[64];
 	int err;
@@ -289,10 +290,10 @@ static int make_link(struct place *p, const char *table)
 	err = path_join(path, p->dir, table);
 	if (!err && symlink(target, path) < 0)
 		err = -errno;
-	return err < 0 ? place_failed(p, err, "cannot make the link %s", path) : 0;
+	return err < 0 ? placement_failed(p, err, "cannot make the link %s", path) : 0;
 }
 
-static int pin_maps(struct place *p)
+static int pin_maps(struct placement *p)
 {
 	static const char *const folders[] = { "0",	  PIN_SWITCHES, PIN_SLOTS,
 					       PIN_LINKS, PIN_PROGS,	PIN_READERS };
@@ -311,16 +312,16 @@ static int pin_maps(struct place *p)
 			if (!err && !map_of(p, bpf_map__name(map)))
 				err = pin_map(p, map);
 	bpf_object__for_each_program (prog, p->set.obj)
-		if (!err && place_is_reader(prog))
+		if (!err && placement_is_reader(prog))
 			err = pin_program(p, prog, PIN_READERS, bpf_program__name(prog));
 	if (!err && (err = generation_point(p->dir, 0)) < 0)
-		return place_failed(p, err, "cannot make a link in %s", p->dir);
+		return placement_failed(p, err, "cannot make a link in %s", p->dir);
 	for (size_t i = 0; !err && i < sizeof(tables) / sizeof(*tables); i++)
 		err = make_link(p, tables[i]);
 	return err;
 }
 
-static int set_access(struct place *p, const char *name, mode_t mode)
+static int set_access(struct placement *p, const char *name, mode_t mode)
 {
 	char path[PATH_MAX];
 	int err;
@@ -328,10 +329,10 @@ static int set_access(struct place *p, const char *name, mode_t mode)
 	err = path_join(path, p->dir, name);
 	if (!err && (chown(path, -1, p->o->gid) < 0 || chmod(path, mode) < 0))
 		err = -errno;
-	return err < 0 ? place_failed(p, err, "cannot give %s to the group", path) : 0;
+	return err < 0 ? placement_failed(p, err, "cannot give %s to the group", path) : 0;
 }
 
-static int let_group_read_program(struct place *p, struct bpf_program *prog)
+static int let_group_read_program(struct placement *p, struct bpf_program *prog)
 {
 	char name[128], hook[64];
 
@@ -339,7 +340,7 @@ static int let_group_read_program(struct place *p, struct bpf_program *prog)
 	return set_access(p, name, 0640);
 }
 
-static int let_group_read(struct place *p)
+static int let_group_read(struct placement *p)
 {
 	static const char *const maps[] = { PIN_META,	 PIN_META PIN_ROWS,
 					    PIN_STATE,	 PIN_STATE PIN_ROWS,
@@ -401,7 +402,7 @@ static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const 
 	return link;
 }
 
-static int attach(struct place *p, struct bpf_program *prog)
+static int attach(struct placement *p, struct bpf_program *prog)
 {
 	char name[64], pin[128], path[PATH_MAX];
 	struct bpf_link *link;
@@ -413,8 +414,8 @@ static int attach(struct place *p, struct bpf_program *prog)
 	if (is_of(prog, "cgroup/")) {
 		cgroup = open_cgroup_root();
 		if (cgroup < 0)
-			return place_failed(p, cgroup,
-					    "cannot open the root of the cgroup2 hierarchy");
+			return placement_failed(p, cgroup,
+						"cannot open the root of the cgroup2 hierarchy");
 		link = bpf_program__attach_cgroup(prog, cgroup);
 		err = -errno;
 		close(cgroup);
@@ -426,7 +427,7 @@ static int attach(struct place *p, struct bpf_program *prog)
 		err = -errno;
 	}
 	if (!link)
-		return place_failed(p, err, "cannot attach to %s", name);
+		return placement_failed(p, err, "cannot attach to %s", name);
 	snprintf(pin, sizeof(pin), PIN_LINKS "/%s", name);
 	err = path_join(path, p->dir, pin);
 	if (!err)
@@ -434,11 +435,11 @@ static int attach(struct place *p, struct bpf_program *prog)
 	/* The pin keeps it. */
 	bpf_link__disconnect(link);
 	bpf_link__destroy(link);
-	return err < 0 ? place_failed(p, err, "cannot pin %s/%s", p->dir, pin) : 0;
+	return err < 0 ? placement_failed(p, err, "cannot pin %s/%s", p->dir, pin) : 0;
 }
 
 /* Reading the iterator runs seed() for every open file of the machine. */
-static int seed(struct place *p)
+static int seed(struct placement *p)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->set.obj, "seed");
 	struct bpf_link *link;
@@ -448,7 +449,7 @@ static int seed(struct place *p)
 
 	link = bpf_program__attach_iter(prog, NULL);
 	if (!link)
-		return place_failed(p, -errno, "cannot make the iterator task_file");
+		return placement_failed(p, -errno, "cannot make the iterator task_file");
 	err = fd = bpf_iter_create(bpf_link__fd(link));
 	if (fd >= 0) {
 		do
@@ -459,11 +460,12 @@ static int seed(struct place *p)
 	}
 	bpf_link__destroy(link);
 	if (err < 0)
-		return place_failed(p, err, "cannot look at the sockets that are open");
+		return placement_failed(p, err, "cannot look at the sockets that are open");
 	if (!p->state->tcp_recvmsg[0])
-		return place_failed(p, -ENOTSUP,
-				    "what this kernel calls to receive from TCP cannot be found; "
-				    "received bytes would be counted wrong");
+		return placement_failed(
+			p, -ENOTSUP,
+			"what this kernel calls to receive from TCP cannot be found; "
+			"received bytes would be counted wrong");
 	return 0;
 }
 
@@ -472,7 +474,7 @@ static int seed(struct place *p)
  * counts, every receive renews its connection's note, so that none is missed
  * and none brings its history into the account.
  */
-static int attach_all(struct place *p)
+static int attach_all(struct placement *p)
 {
 	int err;
 
@@ -480,7 +482,7 @@ static int attach_all(struct place *p)
 			bpf_map__fd(map_of(p, PIN_STATE)), 0);
 	if (p->state == MAP_FAILED) {
 		p->state = NULL;
-		return place_failed(p, -errno, "cannot map the state");
+		return placement_failed(p, -errno, "cannot map the state");
 	}
 	err = each_entry(p, attach);
 	if (!err)
@@ -493,12 +495,12 @@ static int attach_all(struct place *p)
 	return err;
 }
 
-void place_start(struct place *p)
+void placement_start(struct placement *p)
 {
 	__atomic_store_n(&p->state->counting, 1, __ATOMIC_RELEASE);
 }
 
-void place_free(struct place *p)
+void placement_free(struct placement *p)
 {
 	if (p->state)
 		munmap(p->state, sizeof(*p->state));
@@ -507,7 +509,7 @@ void place_free(struct place *p)
 	set_close(&p->splice);
 }
 
-int place_set(struct place *p, enum hook_set id)
+int placement_set(struct placement *p, enum hook_set id)
 {
 	int err;
 
@@ -517,7 +519,7 @@ int place_set(struct place *p, enum hook_set id)
 		return err;
 	if (mkdir(p->dir, 0700) < 0) {
 		p->refused = false;
-		return place_failed(p, -errno, "cannot make %s", p->dir);
+		return placement_failed(p, -errno, "cannot make %s", p->dir);
 	}
 	err = pin_maps(p);
 	if (!err)
