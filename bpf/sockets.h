@@ -209,6 +209,15 @@ static __always_inline __s64 undo_doubt(struct socket_state *s, int ret)
 }
 
 /*
+ * Whether this connection was there when the loader saw it, as far as can be told:
+ * what it had handed out then, it has now.
+ */
+static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 seq, __u32 first)
+{
+	return copied - first <= seq - first || READ(tp, bytes_received) >> 31;
+}
+
+/*
  * How many bytes a plain TCP socket has handed out since it was asked last, and
  * its state; 0 where that is to be told by what the call returns.
  */
@@ -238,7 +247,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 		s->first = first;
 		break;
 	case BASE_SEEDED:
-		s->first = first;
+		s->first = is_behind(tp, s->copied, seq, first) ? first : ~first;
 	}
 	if (s->first != first) {
 		/* Its birth was missed: what is known is of another connection. */

@@ -120,6 +120,23 @@ load helpers
 	[ ! -e "$NETACCT_PIN_DIR" ]
 }
 
+@test "an open socket that connects anew, unseen, does not bring the difference into the account" {
+	local line truth=""
+
+	coproc HELD { exec ways held "tcp? held again"; }
+	while read -r line <&"${HELD[0]}" && [ "$line" != ready ]; do :; done
+	netacct-load
+	# The program that sees a connection begin runs no more.
+	bpftool map delete pinned "$NETACCT_PIN_DIR/slots/born" key 0 0 0 0
+	exec {from_held}<&"${HELD[0]}"
+	echo >&"${HELD[1]}"
+	truth=$(cat <&"$from_held")
+	is "$(jq -s 'length' <<<"$truth")" 2
+	while read -r line; do
+		is "$(row "$(jq .pid <<<"$line")" '[.tx_bytes, .rx_bytes]')" "$(jq -c '[.tx_bytes, .rx_bytes]' <<<"$line")"
+	done <<<"$truth"
+}
+
 @test "two accounts are independent" {
 	netacct-load
 	first=$(traffic tcp)
