@@ -502,6 +502,10 @@ static void receive(int ctl)
 		make_address(&peer, &peer_len);
 		need(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ 4 << 20 }, sizeof(int)),
 		     "SO_RCVBUF");
+		/* Datagrams that find no room are lost; only root may have more of it. */
+		if (!protocols[protocol].stream)
+			(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){ 16 << 20 },
+					 sizeof(int));
 		need(bind(fd, (struct sockaddr *)&peer, peer_len), "bind");
 		if (stream)
 			need(listen(fd, 128), "listen");
