@@ -284,7 +284,8 @@ static int get_times(const struct place *r, const json_t *row, bool whole, struc
 	if (err < 0)
 		return err;
 	/* The last use has the resolution of a tick, and a row that was just made has none. */
-	if (whole && f->last_seen_ns && f->first_seen_ns > f->last_seen_ns + NS_PER_S)
+	if (whole && f->last_seen_ns && f->first_seen_ns > f->last_seen_ns &&
+	    f->first_seen_ns - f->last_seen_ns > NS_PER_S)
 		return bad(r, "last_seen", "is before first_seen");
 	if (f->last_seen_ns < f->first_seen_ns)
 		f->last_seen_ns = f->first_seen_ns;
