@@ -23,6 +23,7 @@ LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck
 	       shellcheck:shellcheck mandoc:mandoc
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
 	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
+FUZZ_NEEDS  := clang:clang libclang-rt-dev:../lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a
 NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
 
 # Where administrators' commands are, for those who are not.
@@ -61,10 +62,11 @@ SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
+FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
 HELPERS  := objects saved traffic ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
-SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch])
+SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
 SCRIPTS   = .ci/run tests/demo tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
 
 all: $(addprefix $(build)/,$(COMMANDS))
@@ -105,6 +107,33 @@ $(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests
 
 $(build)/lib $(build)/tests:
 	$(Q)mkdir -p $@
+
+# Fuzz targets: the same sources with other instruments. What a target puts in
+# place of a function has the name __wrap_FUNCTION.
+FUZZFLAGS := -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-sanitize-recover=all \
+	     -fsanitize=address,undefined,float-cast-overflow
+FUZZLIB   := $(patsubst %.c,$(build)/fuzz/%.o,$(wildcard lib/*.c))
+WRAPS      = $(sort $(shell grep -o '__wrap_[a-z_]*' $<))
+
+$(build)/fuzz/lib/sets.o: $(SKELETONS)
+
+$(build)/fuzz/lib/%.o: lib/%.c | $(build)/fuzz
+	$(call say,FUZZCC,$@)$(CLANG) $(CPPFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+
+$(build)/fuzz/cmd/%.o: cmd/netacct-%.c | $(build)/fuzz
+	$(call say,FUZZCC,$@)$(CLANG) $(CPPFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -Dmain=$*_main -MMD -MP -c $< -o $@
+
+$(build)/fuzz/libnetacct.a: $(FUZZLIB)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(build)/fuzz/options: $(COMMANDS:netacct-%=$(build)/fuzz/cmd/%.o)
+
+$(build)/fuzz/%: tests/fuzz/%.c $(build)/fuzz/libnetacct.a
+	$(call say,FUZZCC,$@)$(CLANG) $(CPPFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d \
+		$(WRAPS:__wrap_%=-Wl,--wrap=%) $< $(filter %.o,$^) $(build)/fuzz/libnetacct.a $(LDLIBS) -o $@
+
+$(build)/fuzz:
+	$(Q)mkdir -p $@/lib $@/cmd
 
 # Installs what is missing; with NO_INSTALL=1, or where that cannot be done, lists it.
 deps:
@@ -180,4 +209,4 @@ clean:
 .DELETE_ON_ERROR:
 .SECONDARY:
 
--include $(wildcard $(build)/*.d $(build)/lib/*.d)
+-include $(wildcard $(build)/*.d $(build)/lib/*.d $(build)/fuzz/*.d $(build)/fuzz/*/*.d)

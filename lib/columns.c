@@ -8,6 +8,8 @@
 #include "counters.h"
 #include "pins.h"
 
+#define MAX_RATE 9e18 /* what JSON can hold */
+
 #define P      (1 << BY_PROCESS)
 #define C      (1 << BY_COMM)
 #define U      (1 << BY_USER)
@@ -93,8 +95,10 @@ int columns_choose(struct view *view, const char *names, char **bad)
 __u64 column_rate(const struct report *r, __u64 bytes)
 {
 	double seconds = r->change ? r->change->seconds : 0;
+	double rate = seconds > 0 ? bytes / seconds : 0;
 
-	return seconds > 0 ? bytes / seconds + 0.5 : 0;
+	/* A clock that was set back may leave next to no time since a reset. */
+	return rate < MAX_RATE ? rate + 0.5 : MAX_RATE;
 }
 
 static void number(struct value *v, bool known, __u64 n)
