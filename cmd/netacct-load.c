@@ -106,10 +106,11 @@ static void check_loaded(const struct cli *cli, const struct account *a,
 	const char *option = disagreement(&a->meta, o);
 	struct state state = {};
 
+	cli_check_damage(cli);
 	if (option)
 		cli_fail(0, "already loaded with another %s; to change it: " ANEW, option);
 	if (account_state(a, &state) < 0)
-		cli_fail(errno, "cannot read %s", cli->pin_dir);
+		cli_failed_on(cli, errno, "cannot read");
 	if (!state.counting)
 		cli_fail(0, "already loaded, but an unload that did not finish has stopped it; "
 			    "run netacct-unload first");
@@ -250,6 +251,8 @@ int main(int argc, char **argv)
 	err = hooks_load(cli.pin_dir, &with_defaults, what);
 	if (err == -EEXIST)
 		return already_loaded(&cli, &o, replacing);
+	if (err == -ELOOP)
+		cli_link(&cli);
 	if (err < 0)
 		load_failed(err, what);
 	return EXIT_SUCCESS;

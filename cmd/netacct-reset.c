@@ -54,7 +54,7 @@ static void print_generation(const struct account *a, struct output *out, __u64 
 }
 
 /* out: where the old generation goes, or NULL. */
-static void reset(const struct account *a, struct output *out)
+static void reset(const struct cli *cli, const struct account *a, struct output *out)
 {
 	__u64 old = a->state->generation;
 	int err;
@@ -64,8 +64,10 @@ static void reset(const struct account *a, struct output *out)
 	err = generation_drop_others(a);
 	if (!err)
 		err = generation_prepare(a);
-	if (err < 0)
+	if (err < 0) {
+		cli_check_damage(cli);
 		cli_fail(err, "cannot make new tables; nothing is reset");
+	}
 	err = generation_switch(a, !out);
 	if (err < 0)
 		cli_fail(err, "cannot switch to the new tables");
@@ -102,7 +104,7 @@ int main(int argc, char **argv)
 
 	cli_open(&cli, &a, true);
 	turn = cli_turn(&cli, &a);
-	reset(&a, print ? cli_output(to) : NULL);
+	reset(&cli, &a, print ? cli_output(to) : NULL);
 	close(turn);
 	account_close(&a);
 	return EXIT_SUCCESS;

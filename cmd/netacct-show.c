@@ -272,7 +272,7 @@ static void take(struct taken *t, const struct cli *cli)
 	cli_open(cli, &t->account, false);
 	error = reading_take(&t->reading, &t->account);
 	if (error < 0)
-		cli_fail(error, "cannot read %s", cli->pin_dir);
+		cli_failed_on(cli, error, "cannot read");
 	clock_gettime(CLOCK_MONOTONIC, &t->at);
 	t->flows = (struct past_flows){};
 }

@@ -89,6 +89,9 @@ static void print_text(const struct status *s, bool verbose)
 	text_age(age, now.tv_sec * 1000000000ULL + now.tv_nsec - s->meta.loaded_at_ns);
 	printf("%-12s %s (%s), by version %s\n", s->counting ? "counting" : "stopped",
 	       text_time(since, s->meta.loaded_at_ns), age, s->meta.version);
+	if (*s->damage)
+		printf("%-12s %s is gone: the account may be short; netacct-unload removes it\n",
+		       "damaged", s->damage);
 	print_hooks(&s->meta);
 	printf("%-12s %" PRIu64 ", since %s%s\n", "generation", (uint64_t)s->generation.number,
 	       text_time(since, s->generation.began_at_ns),
@@ -150,15 +153,16 @@ static void print_json(const struct status *s)
 	double cost = status_cost(s);
 	json_t *doc;
 
-	doc = json_pack("{si ss ss ss ss so ss so sI ss sb sb so so so so so so so so}", "schema",
-			SCHEMA, "version", s->meta.version, "boot_id", s->meta.boot_id, "loaded_at",
-			text_time(loaded, s->meta.loaded_at_ns), "hooks", text_hooks(s->meta.hooks),
-			"filters", json_object(), "other_hooks", other_hooks(&s->meta, others),
-			"holes", holes_json(s->meta.holes), "generation",
-			(json_int_t)s->generation.number, "reset_at",
+	doc = json_pack("{si ss ss ss ss so ss so sI ss sb ss? sb so so so so so so so so}",
+			"schema", SCHEMA, "version", s->meta.version, "boot_id", s->meta.boot_id,
+			"loaded_at", text_time(loaded, s->meta.loaded_at_ns), "hooks",
+			text_hooks(s->meta.hooks), "filters", json_object(), "other_hooks",
+			other_hooks(&s->meta, others), "holes", holes_json(s->meta.holes),
+			"generation", (json_int_t)s->generation.number, "reset_at",
 			text_time(began, s->generation.began_at_ns), "counting", s->counting,
-			"reset_pending", s->pending, "processes",
-			rows_json(s->totals.process_rows, s->meta.max_processes), "flows",
+			"damage", *s->damage ? s->damage : NULL, "reset_pending", s->pending,
+			"processes", rows_json(s->totals.process_rows, s->meta.max_processes),
+			"flows",
 			flows ? rows_json(s->totals.flow_rows, s->meta.max_flows) : json_null(),
 			"finished", rows_json(s->totals.finished_rows, FINISHED_ROWS), "no_row",
 			json_counters(&s->totals.no_row), "missed_events",
@@ -195,11 +199,11 @@ int main(int argc, char **argv)
 	cli_open(&cli, &a, false);
 	err = status_take(&s, &a);
 	if (err < 0)
-		cli_fail(err, "cannot read %s", cli.pin_dir);
+		cli_failed_on(&cli, err, "cannot read");
 	if (json)
 		print_json(&s);
 	else
 		print_text(&s, cli.verbose);
 	account_close(&a);
-	return cli_finish();
+	return cli_finish() || *s.damage ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -44,11 +44,13 @@ static int print_last(const struct account *a, struct output *out)
 	return err;
 }
 
-static void output_last(const struct account *a, const char *to)
+static void output_last(const struct cli *cli, const struct account *a, const char *to)
 {
 	struct output *out = cli_output(to);
 	int err = print_last(a, out);
 
+	if (err == -ENOENT || err == -EPROTO)
+		cli_check_damage(cli);
 	if (err < 0)
 		cli_fail(err, "cannot write to %s; nothing is unloaded, and counting goes on",
 			 out->to);
@@ -62,13 +64,13 @@ static void take_last(const struct cli *cli, bool print, const char *to)
 
 	err = account_open(&a, cli->pin_dir, true);
 	/* What cannot be read can be removed all the same; nothing but leftovers may be there. */
-	if (!print && (err == -ENOENT || err == -EPROTO))
+	if (!print && (err == -ENOENT || err == -EPROTO || err == -EUCLEAN))
 		return;
 	if (err < 0)
 		cli_open(cli, &a, true);
 	cli_turn(cli, &a);
 	if (print)
-		output_last(&a, to);
+		output_last(cli, &a, to);
 	account_close(&a);
 }
 
@@ -98,6 +100,8 @@ int main(int argc, char **argv)
 	lock = hooks_lock(cli.pin_dir);
 	if (lock == -ENOENT)
 		cli_not_loaded(&cli);
+	if (lock == -ELOOP)
+		cli_link(&cli);
 	if (lock == -EACCES)
 		cli_fail(lock, "cannot unload %s: it needs root", cli.pin_dir);
 	if (lock < 0)

@@ -27,6 +27,29 @@ static const struct pin_shape cgroups_shape = { PIN_CGROUPS, BPF_MAP_TYPE_LRU_HA
 
 #define TERMINATE(string) ((string)[sizeof(string) - 1] = '\0')
 
+static bool has_shape(const char *dir, const struct pin_shape *shape)
+{
+	int fd = pin_open(dir, shape, false);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+bool account_was_here(const char *dir)
+{
+	static const char *const pins[] = { PIN_META, PIN_STATE, PIN_LINKS, PIN_SLOTS };
+	char path[PATH_MAX];
+
+	if (has_shape(dir, &meta_shape) || has_shape(dir, &state_shape))
+		return true;
+	/* That of another schema may have others. */
+	for (size_t i = 0; i < sizeof(pins) / sizeof(*pins); i++)
+		if (path_join(path, dir, pins[i]) < 0 || access(path, F_OK) < 0)
+			return false;
+	return true;
+}
+
 static int read_meta(struct account *a)
 {
 	struct meta *m = &a->meta;
@@ -35,7 +58,7 @@ static int read_meta(struct account *a)
 
 	err = rows_open(&rows, a->pin_dir, &meta_shape, false);
 	if (err < 0)
-		return err == -ENOENT ? -EPROTO : err;
+		return err != -ENOENT ? err : account_was_here(a->pin_dir) ? -EUCLEAN : -EPROTO;
 	err = rows_value(&rows, m);
 	rows_close(&rows);
 	if (!err && m->schema != NETACCT_SCHEMA)
@@ -83,7 +106,8 @@ static int open_all(struct account *a)
 		err = rows_open(&a->cgroups, a->pin_dir, &cgroups_shape, false);
 	if (!err)
 		err = rows_open(&a->folded, a->pin_dir, &folded_shape, false);
-	return err;
+	/* It is of this schema: what is missing was there. */
+	return err == -ENOENT || err == -EPROTO ? -EUCLEAN : err;
 }
 
 int account_open(struct account *a, const char *pin_dir, bool writable)

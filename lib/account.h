@@ -26,10 +26,14 @@ struct account {
 
 /*
  * -ENOENT: not loaded. -EPROTO: it is not an account of this schema.
+ * -EUCLEAN: it is, but parts of it are gone. -ENODEV: /proc is not mounted.
  * -EACCES, -EPERM: not allowed to read it. Close it with account_close().
  */
 int account_open(struct account *a, const char *pin_dir, bool writable);
 void account_close(struct account *a);
+
+/* Whether a folder is an account, of whatever schema, or what is left of one. */
+bool account_was_here(const char *dir);
 
 /* A copy of the state as it is now. */
 int account_state(const struct account *a, struct state *state);

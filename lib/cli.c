@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/libbpf.h>
 
 #include "cli.h"
+#include "damage.h"
+#include "pins.h"
 
 #define TURN_SECONDS 5
+
+/* What names below an account, and those beside it, add to its own. */
+#define PIN_MAX	   128
+#define BESIDE_MAX 10
 
 static int print_all(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -19,11 +28,57 @@ static int print_all(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return vfprintf(stderr, fmt, ap);
 }
 
+/* Else what is opened first takes their place, and is written to in their name. */
+static void open_standard_files(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
+ * An account has one path, whichever leads to it: what load defines outside of its
+ * folder is named for that path.
+ */
+static void set_pin_dir(struct cli *cli, const char *given)
+{
+	static char path[PATH_MAX];
+	char copy[PATH_MAX], parent[PATH_MAX], name[NAME_MAX + 1];
+	size_t end = strlen(given);
+	char *slash;
+
+	while (end > 1 && given[end - 1] == '/')
+		end--;
+	if (!end)
+		cli_misuse("--pin-dir needs a folder");
+	if (end >= PATH_MAX - PIN_MAX)
+		cli_misuse("--pin-dir is too long");
+	snprintf(path, sizeof(path), "%.*s", (int)end, given);
+	cli->pin_dir = path;
+
+	slash = strrchr(path, '/');
+	if (strlen(slash ? slash + 1 : path) > NAME_MAX - BESIDE_MAX)
+		cli_misuse("--pin-dir: a name takes at most %d bytes", NAME_MAX - BESIDE_MAX);
+	snprintf(name, sizeof(name), "%s", slash ? slash + 1 : path);
+	if (strchr(name, '.'))
+		cli_misuse("--pin-dir: BPF file systems take no name with a dot, like '%s'", name);
+	snprintf(copy, sizeof(copy), "%s", path);
+	if (*name && realpath(dirname(copy), parent) && strlen(parent) < PATH_MAX - NAME_MAX)
+		(void)path_join(path, strcmp(parent, "/") ? parent : "", name);
+}
+
 void cli_init(struct cli *cli, const char *usage)
 {
 	const char *dir = getenv("NETACCT_PIN_DIR");
 
-	*cli = (struct cli){ .usage = usage, .pin_dir = dir && *dir ? dir : NETACCT_PIN_DIR };
+	*cli = (struct cli){ .usage = usage, .pin_dir = NETACCT_PIN_DIR };
+	open_standard_files();
+	if (dir && *dir)
+		set_pin_dir(cli, dir);
 	libbpf_set_print(NULL);
 	/* A reader that has gone shows as a failed write, and is reported as one. */
 	signal(SIGPIPE, SIG_IGN);
@@ -37,8 +92,6 @@ static void try_help(void)
 
 void cli_option(struct cli *cli, int c)
 {
-	size_t end;
-
 	switch (c) {
 	case 'h':
 		fputs(cli->usage, stdout);
@@ -51,12 +104,7 @@ void cli_option(struct cli *cli, int c)
 		libbpf_set_print(print_all);
 		return;
 	case CLI_PIN_DIR:
-		end = strlen(optarg);
-		while (end > 1 && optarg[end - 1] == '/')
-			optarg[--end] = '\0';
-		if (!end)
-			cli_misuse("--pin-dir needs a folder");
-		cli->pin_dir = optarg;
+		set_pin_dir(cli, optarg);
 		return;
 	default:
 		try_help();
@@ -109,14 +157,40 @@ void cli_fail(int error, const char *fmt, ...)
 	exit(EXIT_FAILURE);
 }
 
+/* The two words to put behind the name of a command to be run, if it takes any. */
+#define WHERE_FMT  "%s%s"
+#define WHERE(cli) is_usual(cli) ? "" : " --pin-dir ", is_usual(cli) ? "" : (cli)->pin_dir
+
+static bool is_usual(const struct cli *cli)
+{
+	return strcmp(cli->pin_dir, NETACCT_PIN_DIR) == 0;
+}
+
 void cli_not_loaded(const struct cli *cli)
 {
-	bool usual = strcmp(cli->pin_dir, NETACCT_PIN_DIR) == 0;
-
-	fprintf(stderr, "%s: not loaded; run netacct-load%s%s first\n",
-		program_invocation_short_name, usual ? "" : " --pin-dir ",
-		usual ? "" : cli->pin_dir);
+	fprintf(stderr, "%s: not loaded; run netacct-load" WHERE_FMT " first\n",
+		program_invocation_short_name, WHERE(cli));
 	exit(EXIT_NOT_LOADED);
+}
+
+void cli_link(const struct cli *cli)
+{
+	cli_fail(0, "%s is a symbolic link; name the folder that it points to", cli->pin_dir);
+}
+
+void cli_check_damage(const struct cli *cli)
+{
+	char gone[DAMAGE_LEN];
+
+	if (damage_find(cli->pin_dir, gone) > 0)
+		cli_fail(0, "%s is damaged: %s is gone; run netacct-unload" WHERE_FMT, cli->pin_dir,
+			 gone, WHERE(cli));
+}
+
+void cli_failed_on(const struct cli *cli, int error, const char *what)
+{
+	cli_check_damage(cli);
+	cli_fail(error, "%s %s", what, cli->pin_dir);
 }
 
 void cli_open(const struct cli *cli, struct account *a, bool writable)
@@ -132,6 +206,14 @@ void cli_open(const struct cli *cli, struct account *a, bool writable)
 		cli_fail(0,
 			 "%s is not an account that this version can read; see netacct-unload(8)",
 			 cli->pin_dir);
+	case -ENODEV:
+		cli_fail(0, "cannot read %s: /proc is not mounted", cli->pin_dir);
+	case -EUCLEAN:
+		cli_check_damage(cli);
+		cli_fail(0,
+			 "%s is damaged: a part of it is another program's; run "
+			 "netacct-unload" WHERE_FMT,
+			 cli->pin_dir, WHERE(cli));
 	case -EACCES:
 	case -EPERM:
 		cli_fail(err,

@@ -57,6 +57,15 @@ unsigned long long cli_number(const char *name, const char *text, unsigned long 
 /* Says that nothing is loaded, what to run, and exits with status 3. */
 void cli_not_loaded(const struct cli *cli) __attribute__((noreturn));
 
+/* Says that the account is not where the pins are to be but elsewhere; exits with status 1. */
+void cli_link(const struct cli *cli) __attribute__((noreturn));
+
+/* Exits with status 1, the reason and the remedy if a part of the account is gone. */
+void cli_check_damage(const struct cli *cli);
+
+/* "program: what PIN_DIR: why", where why may be damage; exits with status 1. */
+void cli_failed_on(const struct cli *cli, int error, const char *what) __attribute__((noreturn));
+
 /* account_open(), or exit with the reason and the remedy. */
 void cli_open(const struct cli *cli, struct account *a, bool writable);
 

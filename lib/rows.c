@@ -155,7 +155,7 @@ int rows_each(const struct rows *r, int (*each)(void *arg, const void *key, cons
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", r->fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail(-errno);
+		return fail(errno == ENOENT ? -ENODEV : -errno);
 	buf = malloc(BUFFER);
 	err = buf ? each_of_file(r, fd, buf, each, arg) : -ENOMEM;
 	free(buf);

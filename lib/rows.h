@@ -34,6 +34,7 @@ void rows_close(struct rows *r);
  * are deleted meanwhile, others may be left out or come twice.
  *
  * Key and value may lie at any address. each() returns 0, or -errno to stop.
+ * -ENODEV: it takes /proc.
  */
 int rows_each(const struct rows *r, int (*each)(void *arg, const void *key, const void *value),
 	      void *arg);

@@ -56,7 +56,7 @@ static int try_to_take(struct status *s, const struct account *a)
 	if (!err)
 		err = account_missed(a, &s->missed_events);
 	s->missed_known = !err;
-	return err == -EPERM || err == -EACCES ? 0 : err;
+	return err == -EPERM || err == -EACCES || err == -ENOENT ? 0 : err;
 }
 
 int status_take(struct status *s, const struct account *a)
@@ -66,6 +66,8 @@ int status_take(struct status *s, const struct account *a)
 	do
 		err = try_to_take(s, a);
 	while (err == -EAGAIN && ++tries < 10);
+	if (!err && damage_find(a->pin_dir, s->damage) <= 0)
+		*s->damage = '\0';
 	return fail(err);
 }
 

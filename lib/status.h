@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "account.h"
+#include "damage.h"
 
 #define STATUS_HOOKS 32
 
@@ -19,7 +20,8 @@ struct status {
 	struct meta meta;
 	struct generation generation; /* the newest */
 	bool counting;
-	bool pending; /* a reset has left the generation before to be printed */
+	bool pending;		 /* a reset has left the generation before to be printed */
+	char damage[DAMAGE_LEN]; /* the part of it that is gone, or empty */
 	struct totals totals;
 	__u64 missed_events;
 	bool missed_known; /* or there may be more, and only root is told */
