@@ -74,13 +74,34 @@ static int check_namespace(struct placement *p)
 {
 	struct stat st;
 
+	if (stat("/proc/self/ns/pid", &st) < 0)
+		return placement_failed(p, -ENOTSUP, "/proc is not mounted");
 	/* PROC_PID_INIT_INO, include/linux/proc_ns.h: the same on every kernel */
-	if (p->o->force || (stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == 0xEFFFFFFCU))
+	if (p->o->force || st.st_ino == 0xEFFFFFFCU)
 		return 0;
 	return placement_failed(
 		p, -ENOTSUP,
 		"this is not the initial pid namespace: open connections of processes outside "
 		"could not be found; --force loads all the same");
+}
+
+/* It may be that programs load, and read nothing, where this is not looked at. */
+static int check_lockdown(struct placement *p)
+{
+	FILE *f = fopen("/sys/kernel/security/lockdown", "re");
+	char modes[64] = "";
+
+	if (!f)
+		return 0;
+	if (!fgets(modes, sizeof(modes), f))
+		*modes = '\0';
+	fclose(f);
+	if (!strstr(modes, "[confidentiality]"))
+		return 0;
+	return placement_failed(
+		p, -ENOTSUP,
+		"the kernel is locked down (confidentiality): no program may read its "
+		"memory, as the hooks have to");
 }
 
 static int sibling(char path[PATH_MAX], const char *pin_dir, const char *suffix)
@@ -197,6 +218,8 @@ static int load_locked(struct placement *p)
 	if (err < 0)
 		return placement_failed(p, err, "cannot remove what is left beside %s", p->pin_dir);
 	err = check_group(p);
+	if (!err)
+		err = check_lockdown(p);
 	if (err < 0)
 		return err;
 	p->btf = btf__load_vmlinux_btf();
@@ -211,7 +234,10 @@ static int load_locked(struct placement *p)
 int hooks_lock(const char *pin_dir)
 {
 	char dir[PATH_MAX], *slash;
+	struct stat st;
 
+	if (lstat(pin_dir, &st) == 0 && S_ISLNK(st.st_mode))
+		return fail(-ELOOP);
 	snprintf(dir, sizeof(dir), "%s", pin_dir);
 	slash = strrchr(dir, '/');
 	if (!slash)
@@ -269,18 +295,6 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD
 	return fail(err);
 }
 
-/* Whether it looks like an account, of whatever schema. */
-static bool is_account(const char *dir)
-{
-	static const char *const pins[] = { PIN_META, PIN_STATE, PIN_LINKS, PIN_SLOTS };
-	char path[PATH_MAX];
-
-	for (size_t i = 0; i < sizeof(pins) / sizeof(*pins); i++)
-		if (path_join(path, dir, pins[i]) < 0 || access(path, F_OK) < 0)
-			return false;
-	return true;
-}
-
 int hooks_unload(const char *pin_dir)
 {
 	char gone[PATH_MAX];
@@ -296,7 +310,7 @@ int hooks_unload(const char *pin_dir)
 		(void)probes_remove(pin_dir);
 		return found ? 0 : fail(-ENOENT);
 	}
-	if (!is_account(pin_dir))
+	if (!account_was_here(pin_dir))
 		return fail(-EPROTO);
 	if (account_open(&a, pin_dir, false) == 0) {
 		if (a.meta.flags & META_TRAVERSE)

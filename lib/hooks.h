@@ -33,7 +33,8 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD
 
 /*
  * A lock against another load or unload of any account beside this one; waits a
- * few seconds. A descriptor to close, -EBUSY, -ENOENT: the parent is not there.
+ * few seconds. A descriptor to close, -EBUSY, -ENOENT: the parent is not there,
+ * -ELOOP: pin_dir is a symbolic link, that would be removed instead of the account.
  */
 int hooks_lock(const char *pin_dir);
 
