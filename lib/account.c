@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
 #include <errno.h>
 #include <dirent.h>
 #include <sched.h>
@@ -25,7 +26,16 @@ static const struct pin_shape folded_shape = ONE_ARRAY(PIN_FOLDED, struct proces
 static const struct pin_shape cgroups_shape = { PIN_CGROUPS, BPF_MAP_TYPE_LRU_HASH, sizeof(__u64),
 						sizeof(struct cgroup_name) };
 
-#define TERMINATE(string) ((string)[sizeof(string) - 1] = '\0')
+/* Texts of ours are ASCII; what somebody else put there must reach neither JSON nor a terminal. */
+static void clean(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (; *text; text++)
+		if (!isprint((unsigned char)*text))
+			*text = '?';
+}
+
+#define CLEAN(text) clean(text, sizeof(text))
 
 static bool has_shape(const char *dir, const struct pin_shape *shape)
 {
@@ -63,10 +73,10 @@ static int read_meta(struct account *a)
 	rows_close(&rows);
 	if (!err && m->schema != NETACCT_SCHEMA)
 		err = -EPROTO;
-	TERMINATE(m->version);
-	TERMINATE(m->boot_id);
-	TERMINATE(m->passed_over[0]);
-	TERMINATE(m->passed_over[1]);
+	CLEAN(m->version);
+	CLEAN(m->boot_id);
+	CLEAN(m->passed_over[0]);
+	CLEAN(m->passed_over[1]);
 	return err;
 }
 
