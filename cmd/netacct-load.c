@@ -159,7 +159,8 @@ static void forbidden(int err, const char *what)
 		cli_fail(err, "%s: it needs root, or what is missing of it: %s", what, missing);
 	cli_fail(err,
 		 "%s: the kernel forbids it though all capabilities are there (CAP_BPF, "
-		 "CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN): lockdown, or a filter on bpf()",
+		 "CAP_PERFMON, CAP_NET_ADMIN, CAP_SYS_ADMIN): a user namespace, lockdown, or a "
+		 "filter on bpf()",
 		 what);
 }
 

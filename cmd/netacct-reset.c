@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* netacct-reset - start from zero, without losing a byte */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -66,6 +67,9 @@ static void reset(const struct cli *cli, const struct account *a, struct output 
 		err = generation_prepare(a);
 	if (err < 0) {
 		cli_check_damage(cli);
+		if (err == -EPERM || err == -EACCES)
+			cli_fail(err, "cannot make new tables; nothing is reset; it needs root "
+				      "with all capabilities");
 		cli_fail(err, "cannot make new tables; nothing is reset");
 	}
 	err = generation_switch(a, !out);
