@@ -85,3 +85,46 @@ in_private() {
 		stat -c %a /sys/fs/bpf"
 	is "$output" 1755
 }
+
+# with_caps CAPABILITIES COMMAND...: root, without all others.
+with_caps() {
+	setpriv --inh-caps="-all,$1" --bounding-set="-all,$1" "${@:2}"
+}
+
+@test "root with CAP_BPF and CAP_PERFMON only: reads; load names what is missing, reset what it needs" {
+	before=$(bpf_objects)
+	run -1 with_caps +bpf,+perfmon netacct-load
+	one_line
+	has "$output" "CAP_NET_ADMIN, CAP_SYS_ADMIN"
+	nothing_since "$before"
+	netacct-load
+	truth=$(traffic tcp)
+	is "$(with_caps +bpf,+perfmon netacct-show --json | jq -c '[.processes[] | select(.comm == "traffic") | .tx_bytes] | sort')" "[0,10007]"
+	with_caps +bpf,+perfmon netacct-status >/dev/null
+	for command in reset "reset --json"; do
+		# shellcheck disable=SC2086 # a list
+		run -1 with_caps +bpf,+perfmon netacct-$command
+		one_line
+		has "$output" root
+	done
+	exact "$truth"
+
+	# Not root, and not in the group.
+	for command in load show reset unload status; do
+		run -1 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+bpf,+perfmon \
+			--ambient-caps=-all,+bpf,+perfmon --bounding-set=-all,+bpf,+perfmon \
+			netacct-$command --pin-dir "$([ $command = load ] && echo "$OTHER_PIN_DIR" || echo "$NETACCT_PIN_DIR")"
+		one_line
+		has "$output" root
+	done
+	exact "$truth"
+}
+
+@test "load with just the capabilities that it names" {
+	with_caps +bpf,+perfmon,+net_admin,+sys_admin netacct-load
+	exact "$(traffic tcp)"
+	with_caps +bpf,+perfmon,+net_admin,+sys_admin netacct-reset
+	exact "$(traffic tcp)"
+	with_caps +bpf,+perfmon,+net_admin,+sys_admin netacct-unload --json | jq -e '.processes | length >= 2'
+	[ ! -e "$NETACCT_PIN_DIR" ]
+}

@@ -70,6 +70,18 @@ one_line() {
 	has "${lines[0]}" "netacct-"
 }
 
+# harmless FILE [json]: UTF-8, and no control character in it but the ends of lines. JSON leaves
+# DEL and those of the upper half as they are.
+harmless() {
+	local bad='[\x00-\x09\x0b-\x1f]'
+
+	[ "${2:-}" = json ] || bad+='|\x7f|\xc2[\x80-\x9f]'
+	iconv -f utf-8 -t utf-8 "$1" >/dev/null || return
+	LC_ALL=C grep -aqP "$bad" "$1" || return 0
+	LC_ALL=C grep -aP "$bad" "$1" | cut -c -200 | cat -v >&2
+	return 1
+}
+
 # row PID FILTER: what jq makes of the row of a process.
 row() {
 	netacct-show --json | jq -c ".processes[] | select(.pid == $1) | $2"

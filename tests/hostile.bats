@@ -31,18 +31,12 @@ names=(
 		for format in json jsonl; do
 			netacct-show --by $by --format $format >"$BATS_TEST_TMPDIR/out"
 			jq -e . "$BATS_TEST_TMPDIR/out" >/dev/null
-			iconv -f utf-8 -t utf-8 "$BATS_TEST_TMPDIR/out" >/dev/null
-			# No control character but the end of a line.
-			! grep -qP '[\x00-\x09\x0b-\x1f\x7f]' "$BATS_TEST_TMPDIR/out"
+			harmless "$BATS_TEST_TMPDIR/out" json
 		done
 		is "$(netacct-show --by $by --json | wc -l)" 1
 		for locale in C C.UTF-8; do
-			LC_ALL=$locale netacct-show --by $by -o +comm >"$BATS_TEST_TMPDIR/table" 2>/dev/null ||
-				LC_ALL=$locale netacct-show --by $by >"$BATS_TEST_TMPDIR/table"
-			! LC_ALL=C grep -qP '[\x00-\x09\x0b-\x1f\x7f]' "$BATS_TEST_TMPDIR/table"
-			# Nor a control character of the upper half, by itself or as UTF-8.
-			! LC_ALL=C grep -qP '\xc2[\x80-\x9f]' "$BATS_TEST_TMPDIR/table"
-			iconv -f utf-8 -t utf-8 "$BATS_TEST_TMPDIR/table" >/dev/null
+			LC_ALL=$locale netacct-show --by $by >"$BATS_TEST_TMPDIR/table"
+			harmless "$BATS_TEST_TMPDIR/table"
 		done
 	done
 	# Well-formed names are left as they are.
