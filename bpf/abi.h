@@ -7,7 +7,8 @@
  * change of meaning or layout takes a new NETACCT_SCHEMA.
  *
  * Times that end in _ns count from boot (CLOCK_BOOTTIME) unless they say
- * otherwise. Bytes are payload. Ports are in host byte order.
+ * otherwise; in finished rows that were restored they are signed, and lie before
+ * it. Bytes are payload. Ports are in host byte order.
  */
 #ifndef NETACCT_ABI_H
 #define NETACCT_ABI_H
@@ -31,6 +32,7 @@
 #define PIN_READERS	"readers"  /* a folder: the programs that read rows */
 #define PIN_SLOTS	"slots"	   /* a folder: the PROG_ARRAYs they tail-call */
 #define PIN_SWITCHES	"switches" /* a folder: the ARRAY_OF_MAPS of each table below */
+#define PIN_RESTORED	"restored" /* a link to the file that the account began with */
 #define PIN_CURRENT	"current"  /* a link to the folder of the newest generation */
 
 /* Pinned in the folder of each generation, which is named for its number. */
@@ -203,6 +205,9 @@ struct totals {
 	__u64 now_jiffies;
 };
 _Static_assert(sizeof(struct totals) == 136, "struct totals is ABI");
+
+/* The kernel gives out no such id: of a cgroup of another boot, told by its path. */
+#define CGROUP_OF_THE_PAST (1ULL << 63)
 
 /* The last two components of a cgroup's path; level 0 is the root. */
 struct cgroup_name {

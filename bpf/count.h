@@ -170,11 +170,11 @@ static __noinline void add_finished(__u32 slot, const struct process *p)
 #pragma unroll
 	for (int i = 0; i < (int)(sizeof(struct traffic) / sizeof(__u64)); i++)
 		__sync_fetch_and_add(&to[i], from[i]);
-	if (!f->first_seen_ns || p->first_seen_ns < f->first_seen_ns)
+	if (!f->first_seen_ns || (__s64)p->first_seen_ns < (__s64)f->first_seen_ns)
 		f->first_seen_ns = p->first_seen_ns;
-	if (p->last_seen_ns > f->last_seen_ns)
+	if ((__s64)p->last_seen_ns > (__s64)f->last_seen_ns)
 		f->last_seen_ns = p->last_seen_ns;
-	if (p->exited_ns > f->exited_ns)
+	if ((__s64)p->exited_ns > (__s64)f->exited_ns)
 		f->exited_ns = p->exited_ns;
 	__sync_fetch_and_add(&f->processes, 1);
 }

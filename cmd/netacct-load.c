@@ -26,10 +26,21 @@ static const char usage[] =
 	"      --group NAME       let this group read the account\n"
 	"      --group-traverse   and let it pass through /sys/fs/bpf (chmod o+x)\n"
 	"      --replace          put this version's programs in place of those that count\n"
+	"      --restore FILE     begin with what netacct-unload --to FILE saved\n"
 	"      --hooks SET        auto (default), tp_btf, tracepoint or kprobe\n"
 	"      --force            outside the initial pid namespace too\n" CLI_USAGE;
 
-enum { MAX_PROCESSES = CLI_OWN, MAX_FLOWS, NO_FLOWS, GROUP, GROUP_TRAVERSE, HOOKS, FORCE, REPLACE };
+enum {
+	MAX_PROCESSES = CLI_OWN,
+	MAX_FLOWS,
+	NO_FLOWS,
+	GROUP,
+	GROUP_TRAVERSE,
+	HOOKS,
+	FORCE,
+	REPLACE,
+	RESTORE
+};
 
 static const struct option options[] = {
 	{ "max-processes", required_argument, NULL, MAX_PROCESSES },
@@ -40,6 +51,7 @@ static const struct option options[] = {
 	{ "hooks", required_argument, NULL, HOOKS },
 	{ "force", no_argument, NULL, FORCE },
 	{ "replace", no_argument, NULL, REPLACE },
+	{ "restore", required_argument, NULL, RESTORE },
 	CLI_LONG,
 	{},
 };
@@ -109,6 +121,12 @@ static void check_loaded(const struct cli *cli, const struct account *a,
 	cli_check_damage(cli);
 	if (option)
 		cli_fail(0, "already loaded with another %s; to change it: " ANEW, option);
+	if (o->restore)
+		cli_fail(0,
+			 "already loaded, and a file is restored only as counting begins: %s is "
+			 "left "
+			 "as it is",
+			 o->restore);
 	if (account_state(a, &state) < 0)
 		cli_failed_on(cli, errno, "cannot read");
 	if (!state.counting)
@@ -233,6 +251,9 @@ int main(int argc, char **argv)
 		case FORCE:
 			o.force = true;
 			break;
+		case RESTORE:
+			o.restore = optarg;
+			break;
 		case REPLACE:
 			replacing = true;
 			break;
@@ -243,6 +264,8 @@ int main(int argc, char **argv)
 	cli_no_arguments(argc, argv);
 	if (o.no_flows && o.max_flows)
 		cli_misuse("--no-flows and --max-flows exclude each other");
+	if (o.restore && replacing)
+		cli_misuse("--restore and --replace exclude each other");
 	if (o.group_traverse && !o.gid)
 		cli_misuse("--group-traverse goes with --group");
 

@@ -10,7 +10,7 @@ _netacct() {
 	--hooks) mapfile -t COMPREPLY < <(compgen -W "auto tp_btf tracepoint kprobe" -- "$word") ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
-	--to | --pin-dir) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	--to | --restore | --pin-dir) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*)
 		# What the command's own help names: it cannot go out of date.
 		mapfile -t COMPREPLY < <(compgen -W \

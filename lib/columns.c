@@ -217,11 +217,11 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_USER:
 		return text(v, names_user(r->names, row->uid));
 	case COLUMN_CGROUP_ID:
-		return number(v, cgroup, cgroup);
+		return number(v, cgroup && !(cgroup & CGROUP_OF_THE_PAST), cgroup);
 	case COLUMN_CGROUP:
 		return text(v, cgroup ? names_cgroup(r->names, cgroup) : NULL);
 	case COLUMN_NETNS:
-		return number(v, true, netns(r, row));
+		return number(v, netns(r, row), netns(r, row));
 	case COLUMN_PROTOCOL:
 		return text(v, text_protocol(row->protocol));
 	case COLUMN_NS_PID:

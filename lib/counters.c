@@ -53,3 +53,20 @@ void traffic_subtract(struct traffic *from, const struct traffic *t)
 	for (int i = 0; i < PROTOCOLS; i++)
 		protocols[i] = counters_less(&protocols[i], traffic_protocol(t, i));
 }
+
+static bool is_before(__u64 a, __u64 b)
+{
+	return (__s64)a < (__s64)b;
+}
+
+void finished_add(struct finished *to, const struct finished *from)
+{
+	to->processes += from->processes;
+	if (is_before(from->first_seen_ns, to->first_seen_ns))
+		to->first_seen_ns = from->first_seen_ns;
+	if (is_before(to->last_seen_ns, from->last_seen_ns))
+		to->last_seen_ns = from->last_seen_ns;
+	if (!to->exited_ns || (from->exited_ns && is_before(to->exited_ns, from->exited_ns)))
+		to->exited_ns = from->exited_ns;
+	traffic_add(&to->traffic, &from->traffic);
+}

@@ -13,6 +13,9 @@ void counters_add(struct counters *to, const struct counters *from);
 bool counters_zero(const struct counters *c);
 
 void traffic_add(struct traffic *to, const struct traffic *from);
+
+/* The same, and the span of time that both of them cover. */
+void finished_add(struct finished *to, const struct finished *from);
 void traffic_subtract(struct traffic *from, const struct traffic *t);
 
 /* The counters of an enum protocol. */

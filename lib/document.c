@@ -82,10 +82,10 @@ static int get_number(const struct place *r, const json_t *object, const char *k
 }
 
 static int get_number_or_null(const struct place *r, const json_t *object, const char *key,
-			      __u64 *n)
+			      __u64 max, __u64 *n)
 {
 	if (!json_is_null(json_object_get(object, key)))
-		return get_number(r, object, key, INT64_MAX, n);
+		return get_number(r, object, key, max, n);
 	*n = 0;
 	return 0;
 }
@@ -307,9 +307,9 @@ static int get_row(struct place *r, const json_t *json, bool whole, struct saved
 	if (!err)
 		err = get_number(r, json, "uid", UINT32_MAX, &uid);
 	if (!err)
-		err = get_number(r, json, "netns", UINT32_MAX, &netns);
+		err = get_number_or_null(r, json, "netns", UINT32_MAX, &netns);
 	if (!err)
-		err = get_number_or_null(r, json, "cgroup_id", &row->key.cgroup_id);
+		err = get_number_or_null(r, json, "cgroup_id", INT64_MAX, &row->key.cgroup_id);
 	if (!err)
 		err = get_string(r, json, "cgroup", &cgroup);
 	if (!err)

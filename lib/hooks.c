@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 #include "account.h"
 #include "bpffs.h"
 #include "hooks.h"
+#include "mark.h"
 #include "pins.h"
 #include "placement.h"
 #include "probes.h"
@@ -111,9 +113,41 @@ static int sibling(char path[PATH_MAX], const char *pin_dir, const char *suffix)
 	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+/*
+ * A load that does not come to its end takes back that it marked a file as
+ * restored: the account that it went to was never there for anybody.
+ */
+static int take_back_mark(const char *loading)
+{
+	char link[PATH_MAX], file[PATH_MAX] = "";
+	struct account a;
+	struct mark m;
+	int err;
+
+	err = path_join(link, loading, PIN_RESTORED);
+	if (err < 0 || readlink(link, file, sizeof(file) - 1) < 0)
+		return err;
+	err = account_open(&a, loading, false);
+	if (err < 0)
+		return err == -EPROTO ? 0 : err;
+	m.loaded_at_ns = a.meta.loaded_at_ns;
+	memcpy(m.boot_id, a.meta.boot_id, sizeof(m.boot_id));
+	account_close(&a);
+	err = mark_take_away(file, &m);
+	return err == -ENOENT ? 0 : err;
+}
+
+static int remove_loading(const char *path)
+{
+	int err = take_back_mark(path);
+
+	return err < 0 ? err : pin_remove_and_wait(path);
+}
+
 /* What commands that were killed have left beside pin_dir; 1 if there was any. */
 static int remove_leftovers(const char *pin_dir)
 {
+	int (*const remove[])(const char *path) = { remove_loading, pin_remove_and_wait };
 	static const char *const suffixes[] = { LOADING, UNLOADING };
 	char path[PATH_MAX];
 	int err, found = 0;
@@ -121,7 +155,7 @@ static int remove_leftovers(const char *pin_dir)
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		err = sibling(path, pin_dir, suffixes[i]);
 		if (!err)
-			err = pin_remove_and_wait(path);
+			err = remove[i](path);
 		if (!err)
 			found = 1;
 		else if (err != -ENOENT)
@@ -134,15 +168,39 @@ static void let_go(struct placement *p)
 {
 	placement_free(p);
 	if (access(p->dir, F_OK) == 0)
-		(void)pin_remove_and_wait(p->dir);
+		(void)remove_loading(p->dir);
 	(void)probes_remove(p->pin_dir);
+}
+
+/* Why, for which errno has no words. */
+static int cannot_restore(struct placement *p, const char *why)
+{
+	return placement_failed(p, -ENOTSUP, "cannot restore %.200s: %s", p->o->restore, why);
+}
+
+/* The link comes first: whoever finds it without the account knows of the mark. */
+static int mark_restored(struct placement *p)
+{
+	char link[PATH_MAX], file[PATH_MAX];
+	struct mark m = { .loaded_at_ns = p->meta.loaded_at_ns };
+	int err;
+
+	memcpy(m.boot_id, p->meta.boot_id, sizeof(m.boot_id));
+	err = path_join(link, p->dir, PIN_RESTORED);
+	if (!err && (!realpath(p->o->restore, file) || symlink(file, link) < 0))
+		err = -errno;
+	if (!err)
+		err = mark_put(file, &m);
+	return err < 0 ? cannot_restore(p, strerror(-err)) : 0;
 }
 
 /* From here on it counts, and one rename makes all of it appear. */
 static int publish(struct placement *p)
 {
-	int err = 0;
+	int err = p->saved ? mark_restored(p) : 0;
 
+	if (err < 0)
+		return err;
 	placement_start(p);
 	if (p->traverse && bpffs_traverse(p->pin_dir, true) < 0)
 		return placement_failed(p, -errno, "cannot open the way for the group");
@@ -206,7 +264,26 @@ static int load_any(struct placement *p)
 				p->passed_over[0], p->passed_over[1], p->passed_over[2]);
 }
 
-static int load_locked(struct placement *p)
+static int read_saved(struct placement *p, struct saved *s)
+{
+	char why[SAVED_WHAT];
+	FILE *f;
+	int err;
+
+	if (!p->o->restore)
+		return 0;
+	f = fopen(p->o->restore, "re");
+	if (!f)
+		return cannot_restore(p, strerror(errno));
+	err = saved_read(s, f, NULL, why);
+	fclose(f);
+	if (err < 0)
+		return cannot_restore(p, why);
+	p->saved = s;
+	return 0;
+}
+
+static int load_locked(struct placement *p, struct saved *s)
 {
 	int err;
 
@@ -220,6 +297,8 @@ static int load_locked(struct placement *p)
 	err = check_group(p);
 	if (!err)
 		err = check_lockdown(p);
+	if (!err)
+		err = read_saved(p, s);
 	if (err < 0)
 		return err;
 	p->btf = btf__load_vmlinux_btf();
@@ -268,6 +347,7 @@ static int prepare(struct placement *p)
 int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD_WHAT])
 {
 	struct placement p = { .pin_dir = pin_dir, .o = o, .sockets = { -1, -1 }, .what = what };
+	struct saved saved = {};
 	int err, lock = -1, mounted = 0;
 
 	err = check_namespace(&p);
@@ -282,8 +362,9 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD
 	if (lock < 0)
 		err = placement_failed(&p, err, "cannot lock the folder of %s", pin_dir);
 	else
-		err = load_locked(&p);
+		err = load_locked(&p, &saved);
 	placement_free(&p);
+	saved_free(&saved);
 	btf__free(p.btf);
 	for (int i = 0; i < 2; i++)
 		if (p.sockets[i] >= 0)

@@ -20,11 +20,13 @@ struct load_options {
 	bool no_flows;
 	gid_t gid; /* who may read; 0: root alone */
 	bool group_traverse;
-	bool force; /* outside the initial pid namespace too */
+	bool force;	     /* outside the initial pid namespace too */
+	const char *restore; /* a file of saved readings to begin with, or NULL */
 };
 
 /*
- * Loads, attaches and pins; all or nothing. On failure `what` says what failed,
+ * Loads, attaches and pins; all or nothing. What is restored is marked in its
+ * file, so that it is not restored twice. On failure `what` says what failed,
  * and what to do if anything is known to help.
  *
  * -EEXIST: there is an account already. -EBUSY: another command is at it.

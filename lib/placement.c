@@ -20,6 +20,7 @@
 #include "pins.h"
 #include "placement.h"
 #include "probes.h"
+#include "restore.h"
 #include "rows.h"
 #include "tracefs.h"
 
@@ -179,31 +180,48 @@ static int read_boot_id(char *id, size_t size)
 static int write_meta(struct placement *p)
 {
 	const struct load_options *o = p->o;
-	struct generation g = { .phase = GENERATION_READY };
-	struct meta m = { .schema = NETACCT_SCHEMA,
-			  .hooks = p->set.id,
-			  .version = NETACCT_VERSION,
-			  .max_processes = o->max_processes,
-			  .max_flows = o->max_flows,
-			  .flags = (o->no_flows ? 0 : META_FLOWS) |
-				   (p->traverse ? META_TRAVERSE : 0),
-			  .gid = o->gid,
-			  .holes = set_holes(p->set.id, p->btf, p->splice.obj) };
+	struct meta *m = &p->meta;
 	__u32 zero = 0;
 	int err;
 
-	err = read_boot_id(m.boot_id, sizeof(m.boot_id));
+	*m = (struct meta){ .schema = NETACCT_SCHEMA,
+			    .hooks = p->set.id,
+			    .version = NETACCT_VERSION,
+			    .max_processes = o->max_processes,
+			    .max_flows = o->max_flows,
+			    .flags = (o->no_flows ? 0 : META_FLOWS) |
+				     (p->traverse ? META_TRAVERSE : 0),
+			    .gid = o->gid,
+			    .holes = set_holes(p->set.id, p->btf, p->splice.obj) };
+	err = read_boot_id(m->boot_id, sizeof(m->boot_id));
 	if (err < 0)
 		return placement_failed(p, err, "cannot read /proc/sys/kernel/random/boot_id");
-	g.began_at_ns = m.loaded_at_ns = clock_ns(CLOCK_REALTIME);
-	m.clock_offset_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	m->loaded_at_ns = clock_ns(CLOCK_REALTIME);
+	m->clock_offset_ns = m->loaded_at_ns - clock_ns(CLOCK_BOOTTIME);
 	/* Once the last set is passed over there is no account. */
-	memcpy(m.passed_over, p->passed_over, sizeof(m.passed_over));
-	err = bpf_map_update_elem(bpf_map__fd(map_of(p, PIN_META)), &zero, &m, BPF_ANY);
+	memcpy(m->passed_over, p->passed_over, sizeof(m->passed_over));
+	err = bpf_map_update_elem(bpf_map__fd(map_of(p, PIN_META)), &zero, m, BPF_ANY);
+	return err < 0 ? placement_failed(p, err, "cannot write down the options") : 0;
+}
+
+/* The first generation, with what was saved before. */
+static int fill(struct placement *p)
+{
+	struct generation g = { .began_at_ns = p->meta.loaded_at_ns, .phase = GENERATION_READY };
+	const struct restore_maps maps = { .finished = bpf_map__fd(map_of(p, "finished_0")),
+					   .totals = bpf_map__fd(map_of(p, "totals_0")),
+					   .cgroups = bpf_map__fd(map_of(p, PIN_CGROUPS)) };
+	__u32 zero = 0;
+	int err = 0;
+
+	if (p->saved && p->saved->since_ns && p->saved->since_ns < g.began_at_ns)
+		g.began_at_ns = p->saved->since_ns;
+	if (p->saved)
+		err = restore_rows(p->saved, &p->meta, &maps);
 	if (!err)
 		err = bpf_map_update_elem(bpf_map__fd(map_of(p, "generation_0")), &zero, &g,
 					  BPF_ANY);
-	return err < 0 ? placement_failed(p, err, "cannot write down the options") : 0;
+	return err < 0 ? placement_failed(p, err, "cannot fill the tables") : 0;
 }
 
 static int make_folder(struct placement *p, const char *name)
@@ -492,6 +510,8 @@ static int attach_all(struct placement *p)
 		err = let_group_read(p);
 	if (!err)
 		err = write_meta(p);
+	if (!err)
+		err = fill(p);
 	return err;
 }
 

@@ -11,11 +11,14 @@
 #include <stdbool.h>
 
 #include "hooks.h"
+#include "saved.h"
 #include "sets.h"
 
 struct placement {
 	const char *pin_dir;
 	const struct load_options *o;
+	const struct saved *saved; /* what it begins with, or NULL */
+	struct meta meta;
 	char dir[PATH_MAX]; /* where pins are made, until it is renamed */
 	struct btf *btf;    /* of the kernel */
 	struct set set;

@@ -85,18 +85,6 @@ static void merge_process(struct process *to, const struct process *from)
 	*to = newer;
 }
 
-static void merge_finished(struct finished *to, const struct finished *from)
-{
-	to->processes += from->processes;
-	if (from->first_seen_ns < to->first_seen_ns)
-		to->first_seen_ns = from->first_seen_ns;
-	if (from->last_seen_ns > to->last_seen_ns)
-		to->last_seen_ns = from->last_seen_ns;
-	if (from->exited_ns > to->exited_ns)
-		to->exited_ns = from->exited_ns;
-	traffic_add(&to->traffic, &from->traffic);
-}
-
 /* Rows of the same key are of two generations, or one was read twice. */
 static void sort_rows(struct reading *r, bool generations)
 {
@@ -118,7 +106,7 @@ static void sort_rows(struct reading *r, bool generations)
 		if (!n || compare_finished(&r->finished[n - 1], &r->finished[i]) != 0)
 			r->finished[n++] = r->finished[i];
 		else if (generations)
-			merge_finished(&r->finished[n - 1].f, &r->finished[i].f);
+			finished_add(&r->finished[n - 1].f, &r->finished[i].f);
 	}
 	r->n_finished = n;
 }

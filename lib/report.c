@@ -186,9 +186,9 @@ static int add_to_group(struct report *r, const struct row *row)
 	}
 	g = *found;
 	g->row.processes += row->processes;
-	if (row->first_seen_ns < g->row.first_seen_ns)
+	if ((__s64)row->first_seen_ns < (__s64)g->row.first_seen_ns)
 		g->row.first_seen_ns = row->first_seen_ns;
-	if (row->last_seen_ns > g->row.last_seen_ns)
+	if ((__s64)row->last_seen_ns > (__s64)g->row.last_seen_ns)
 		g->row.last_seen_ns = row->last_seen_ns;
 	traffic_add(&g->traffic, row->traffic);
 	counters_add(&g->row.counters, &row->counters);

@@ -111,7 +111,7 @@ objects_at_most() {
 	is "$(programs)" "$before"
 	netacct-load --replace
 	# As if another version did without it.
-	rm "$NETACCT_PIN_DIR"/{slots,links,progs}/renamed
+	rm "$NETACCT_PIN_DIR"/{slots/renamed,{links,progs}/task_rename}
 	run -1 netacct-load --replace
 	one_line
 	has "$output" "more hooks"
