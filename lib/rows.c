@@ -74,8 +74,9 @@ static int each_of_map(const struct rows *r,
 
 	while (!last && !err) {
 		if (!keys) {
-			keys = malloc(room * key_size);
-			values = malloc(room * value_size);
+			/* Zeroed for valgrind, which does not see the kernel fill them. */
+			keys = calloc(room, key_size);
+			values = calloc(room, value_size);
 			if (!keys || !values) {
 				err = -ENOMEM;
 				break;
