@@ -18,7 +18,7 @@ BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang 
 	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h
 TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq iperf3:iperf3 \
 	       iproute2:ip iputils-ping:ping jq:jq nginx:nginx openssh-server:sshd openssl:openssl \
-	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace valgrind:valgrind
+	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace
 LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck \
 	       shellcheck:shellcheck mandoc:mandoc
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
@@ -48,6 +48,9 @@ CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover
 else
 build    := build
 endif
+
+FUZZ_SECONDS ?= 60
+FUZZ_OPTIONS ?= -max_len=8192 -timeout=20 -print_final_stats=1 -verbosity=0
 
 # make V=1 shows the commands themselves.
 ifeq ($(V),1)
@@ -127,6 +130,7 @@ $(build)/fuzz/libnetacct.a: $(FUZZLIB)
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
 $(build)/fuzz/options: $(COMMANDS:netacct-%=$(build)/fuzz/cmd/%.o)
+$(build)/fuzz/maps: $(build)/fuzz/cmd/status.o
 
 $(build)/fuzz/%: tests/fuzz/%.c $(build)/fuzz/libnetacct.a
 	$(call say,FUZZCC,$@)$(CLANG) $(CPPFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d \
@@ -162,6 +166,9 @@ run-demo: all
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/demo
 
 run-check: all $(HELPERS:%=$(build)/tests/%)
+	$(Q)if ls "$$($(CLANG) -print-resource-dir)"/lib/linux/libclang_rt.fuzzer-* >/dev/null 2>&1; then \
+		$(MAKE) --no-print-directory fuzzers; \
+	fi
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked $(BATS) tests
 
 # On every kernel, one table; KERNEL="5.10 6.1" make check-kernels: on these.
@@ -172,13 +179,28 @@ check-kernels: root
 run-check-kernels: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) tests/kernels
 
+# FUZZ_SECONDS for each target, over what tests/fuzz/corpus and earlier runs have.
+fuzz:
+	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(FUZZ_NEEDS)"
+	@$(MAKE) --no-print-directory run-fuzz
+
+run-fuzz: fuzzers
+	$(Q)for target in $(FUZZERS); do \
+		mkdir -p $(build)/fuzz/corpus/$$target && \
+		$(build)/fuzz/$$target $(FUZZ_OPTIONS) -max_total_time=$(FUZZ_SECONDS) \
+			-artifact_prefix=$(build)/fuzz/$$target- \
+			$(build)/fuzz/corpus/$$target tests/fuzz/corpus/$$target || exit 1; \
+	done
+
+fuzzers: $(FUZZERS:%=$(build)/fuzz/%)
+
 lint:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(LINT_NEEDS)"
 	@$(MAKE) --no-print-directory run-lint
 
 run-lint: $(SKELETONS)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
-	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c tests/ways/*.c -- \
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c tests/ways/*.c tests/fuzz/*.c -- \
 		$(CPPFLAGS) -std=gnu11
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
 		--enable=warning,performance,portability -D_GNU_SOURCE '-DLIBBPF_OPTS(type,name,...)=struct type name={__VA_ARGS__}' \
@@ -205,7 +227,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-kernels root run-demo run-check run-check-kernels lint run-lint fmt install uninstall clean
+.PHONY: all deps demo check check-kernels root run-demo run-check run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
