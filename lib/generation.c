@@ -102,6 +102,12 @@ void generation_close(struct tables *t)
 	rows_close(&t->totals);
 }
 
+/* Wraps around where numbers are not ours. */
+static void add_rows(__s64 *to, __s64 n)
+{
+	*to = (__u64)*to + (__u64)n;
+}
+
 int generation_totals(const struct tables *t, struct totals *totals)
 {
 	struct totals sum = {};
@@ -112,9 +118,9 @@ int generation_totals(const struct tables *t, struct totals *totals)
 	counters_add(&totals->total, &sum.total);
 	counters_add(&totals->no_row, &sum.no_row);
 	counters_add(&totals->packet, &sum.packet);
-	totals->process_rows += sum.process_rows;
-	totals->flow_rows += sum.flow_rows;
-	totals->finished_rows += sum.finished_rows;
+	add_rows(&totals->process_rows, sum.process_rows);
+	add_rows(&totals->flow_rows, sum.flow_rows);
+	add_rows(&totals->finished_rows, sum.finished_rows);
 	return 0;
 }
 
