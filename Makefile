@@ -18,7 +18,7 @@ BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang 
 	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h
 TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq iperf3:iperf3 \
 	       iproute2:ip iputils-ping:ping jq:jq nginx:nginx openssh-server:sshd openssl:openssl \
-	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace
+	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace valgrind:valgrind
 LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck \
 	       shellcheck:shellcheck mandoc:mandoc
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \

@@ -85,8 +85,10 @@ static void print_text(const struct status *s, bool verbose)
 	double cost = status_cost(s);
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	text_age(age, now.tv_sec * 1000000000ULL + now.tv_nsec - s->meta.loaded_at_ns);
+	/* By the clock that nobody sets. */
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	text_age(age, now.tv_sec * 1000000000ULL + now.tv_nsec -
+			      (s->meta.loaded_at_ns - s->meta.clock_offset_ns));
 	printf("%-12s %s (%s), by version %s\n", s->counting ? "counting" : "stopped",
 	       text_time(since, s->meta.loaded_at_ns), age, s->meta.version);
 	if (*s->damage)

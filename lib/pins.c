@@ -31,6 +31,15 @@ int path_join(char path[PATH_MAX], const char *dir, const char *name)
 	return n < 0 || n >= PATH_MAX ? fail(-ENAMETOOLONG) : 0;
 }
 
+/* Of a clock that nobody sets. */
+static time_t seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec;
+}
+
 static void nap(void)
 {
 	const struct timespec t = { .tv_nsec = 5000000 };
@@ -70,7 +79,7 @@ int pin_open(const char *dir, const struct pin_shape *shape, bool writable)
 
 int pin_lock(const char *dir, int seconds)
 {
-	time_t end = time(NULL) + seconds;
+	time_t end = seconds_now() + seconds;
 	int fd, err;
 
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -78,7 +87,7 @@ int pin_lock(const char *dir, int seconds)
 		return fail(-errno);
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
-		if (err != -EBUSY || time(NULL) >= end) {
+		if (err != -EBUSY || seconds_now() >= end) {
 			close(fd);
 			return fail(err);
 		}
@@ -167,10 +176,10 @@ static bool is_there(const struct object *o)
 
 static void wait_until_gone(void)
 {
-	time_t end = time(NULL) + GONE_SECONDS;
+	time_t end = seconds_now() + GONE_SECONDS;
 
 	for (size_t i = 0; i < n_objects; i++)
-		while (is_there(&objects[i]) && time(NULL) < end)
+		while (is_there(&objects[i]) && seconds_now() < end)
 			nap();
 }
 
