@@ -191,15 +191,20 @@ static void load_failed(int err, const char *what)
 
 static void replace(const struct cli *cli, struct account *a)
 {
-	int turn = cli_turn(cli, a), err;
+	struct replacement *r;
 	char what[LOAD_WHAT];
+	int turn;
 
-	err = replace_programs(a, what);
-	if (err == -EPROTO)
+	r = replacement_make(a, what);
+	if (!r && errno == EPROTO)
 		cli_fail(0, "%s; nothing is replaced. To load this version: " ANEW, what);
-	if (err < 0)
-		load_failed(err, what);
+	if (!r)
+		load_failed(-errno, what);
+	turn = cli_turn(cli, a);
+	if (replacement_use(r) < 0)
+		load_failed(-errno, what);
 	close(turn);
+	replacement_free(r);
 }
 
 static int already_loaded(const struct cli *cli, const struct load_options *o, bool replacing)

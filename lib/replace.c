@@ -290,20 +290,36 @@ static int swap_all(struct replacement *r)
 	return 0;
 }
 
-static int replace(struct replacement *r)
+struct replacement *replacement_make(struct account *a, char what[LOAD_WHAT])
+{
+	struct replacement *r = calloc(1, sizeof(*r));
+	int err = -ENOMEM;
+
+	if (r) {
+		*r = (struct replacement){ .account = a, .what = what };
+		err = load_all(r);
+		if (!err)
+			err = pair(r);
+		if (!err)
+			return r;
+		replacement_free(r);
+	} else {
+		snprintf(what, LOAD_WHAT, "cannot load the programs");
+	}
+	(void)fail(err);
+	return NULL;
+}
+
+int replacement_use(struct replacement *r)
 {
 	struct meta *m = &r->account->meta;
 	int err;
 
-	err = load_all(r);
-	if (!err)
-		err = pair(r);
-	if (!err)
-		err = replace_readers(r);
+	err = replace_readers(r);
 	if (!err)
 		err = swap_all(r);
 	if (err < 0)
-		return err;
+		return fail(err);
 	snprintf(m->version, sizeof(m->version), "%s", NETACCT_VERSION);
 	err = account_write_meta(r->account);
 	return err < 0 ? failed(r, err, "the programs are replaced, but cannot write down",
@@ -311,14 +327,11 @@ static int replace(struct replacement *r)
 		       : 0;
 }
 
-int replace_programs(struct account *a, char what[LOAD_WHAT])
+void replacement_free(struct replacement *r)
 {
-	struct replacement r = { .account = a, .what = what };
-	int err = replace(&r);
-
-	for (size_t i = 0; i < r.n_swaps; i++)
-		close(r.swaps[i].slot);
-	for (size_t i = 0; i < r.n_sets; i++)
-		set_close(&r.sets[i]);
-	return fail(err);
+	for (size_t i = 0; i < r->n_swaps; i++)
+		close(r->swaps[i].slot);
+	for (size_t i = 0; i < r->n_sets; i++)
+		set_close(&r->sets[i]);
+	free(r);
 }

@@ -21,8 +21,9 @@ compare() {
 	jq -e '.tx_bytes + .rx_bytes > 10000000' <<<"$truth"
 	netacct-reset --json >"$1/last"
 	# awk ends the line that a kill cut short, so that the next file begins its own.
-	awk 1 "$1"/* | jq -cnR '[inputs | fromjson?] | unique_by([.boot_id, .loaded_at, .generation])[]' \
-		>"$1/generations"
+	awk 1 "$1"/* | jq -cnR 'foreach (inputs | fromjson?) as $d ({seen: {}};
+		($d | "\(.boot_id) \(.loaded_at) \(.generation)") as $id | .new = (.seen[$id] | not) | .seen[$id] = true;
+		if .new then $d else empty end)' >"$1/generations"
 	wrong=$(jq -rn --argjson truth "$(jq -s . <<<"$truth")" -f "$BATS_TEST_DIRNAME/generations.jq" \
 		"$1/generations")
 	is "$wrong" ""
@@ -67,25 +68,35 @@ resets() {
 	[ "$GENERATIONS" -gt "$(scaled 10)" ]
 }
 
-@test "programs replaced between resets, and killed as they are, change nothing" {
+# make check-faults does it 10,000, 100 and 100 times.
+@test "resets, upgrades and kills together, under load, change nothing" {
+	local resets=${RESETS:-$(scaled 200)} upgrades=${UPGRADES:-$(scaled 20)} kills=${KILLS:-$(scaled 20)}
+	local victims=("netacct-reset --json" "netacct-load --replace" "netacct-show --json") moments=(250 2500 200) killed=0 n
+
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	start
-	resets "$(scaled 200)" "$out/resets" 3>&- &
-	resets=$!
-	for ((round = 0; round < $(scaled 40); round++)); do
-		if ((round % 2)); then
-			netacct-load --replace
-		else
-			netacct-load --replace 2>/dev/null 3>&- &
-			sleep "$((RANDOM % 2)).$(printf %03d $((RANDOM % 1000)))"
-			kill -KILL $! 2>/dev/null || true
-			wait $! || true
-		fi
+	resets "$((resets / 2))" "$out/first" 3>&- &
+	first=$!
+	resets "$((resets - resets / 2))" "$out/second" 3>&- &
+	second=$!
+	for ((n = 0; n < upgrades || killed < kills; n++)); do
+		[ "$n" -ge "$upgrades" ] || netacct-load --replace
+		[ "$killed" -lt "$kills" ] || continue
+		[ "$n" -lt $((100 * kills)) ]
+		${victims[n % 3]} >"$out/killed.$n" 2>/dev/null 3>&- &
+		sleep "$(jq -n "$((RANDOM % moments[n % 3])) / 1000")"
+		! kill -KILL $! 2>/dev/null || killed=$((killed + 1))
+		wait $! || true
+		# A reading is no generation that was taken.
+		[ $((n % 3)) -ne 2 ] || rm "$out/killed.$n"
 	done
-	wait "$resets"
+	wait "$first"
+	wait "$second"
 	compare "$out"
-	is "$GENERATIONS" $(($(scaled 200) + 1))
+	[ "$GENERATIONS" -gt "$resets" ]
+	echo "# $resets resets, $upgrades upgrades, $killed commands killed: $GENERATIONS generations," \
+		"$(jq -n '[inputs.totals] | [map(.tx_bytes, .rx_bytes) | add] | "\(.[0]) bytes"' -r "$out/generations") and none off" >&3
 }
 
 @test "resets killed before each of their system calls change nothing" {
