@@ -166,7 +166,7 @@ run-demo: all
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/demo
 
 run-check: all $(HELPERS:%=$(build)/tests/%)
-	$(Q)if ls "$$($(CLANG) -print-resource-dir)"/lib/linux/libclang_rt.fuzzer-* >/dev/null 2>&1; then \
+	$(Q)if ls "$$($(CLANG) -print-resource-dir)"/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1; then \
 		$(MAKE) --no-print-directory fuzzers; \
 	fi
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked $(BATS) tests
