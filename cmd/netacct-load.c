@@ -191,16 +191,16 @@ static void load_failed(int err, const char *what)
 
 static void replace(const struct cli *cli, struct account *a)
 {
-	struct replacement *r;
 	char what[LOAD_WHAT];
-	int turn;
+	struct replacement *r = replacement_make(a, what);
+	int err = r ? 0 : -errno, turn;
 
-	r = replacement_make(a, what);
-	if (!r && errno == EPROTO)
-		cli_fail(0, "%s; nothing is replaced. To load this version: " ANEW, what);
-	if (!r)
-		load_failed(-errno, what);
+	/* If it was unloaded meanwhile, nothing else needs to be said. */
 	turn = cli_turn(cli, a);
+	if (err == -EPROTO)
+		cli_fail(0, "%s; nothing is replaced. To load this version: " ANEW, what);
+	if (err < 0)
+		load_failed(err, what);
 	if (replacement_use(r) < 0)
 		load_failed(-errno, what);
 	close(turn);

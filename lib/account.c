@@ -138,6 +138,7 @@ int account_open(struct account *a, const char *pin_dir, bool writable)
 		if (stat(pin_dir, &before) < 0)
 			return fail(-errno);
 		err = open_all(a);
+		a->folder = before.st_ino;
 		if (stat(pin_dir, &after) == 0 && before.st_ino == after.st_ino)
 			break;
 		account_close(a);
@@ -261,7 +262,8 @@ int account_turn(const struct account *a, int seconds)
 	fd = pin_lock(a->pin_dir, seconds);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &locked) < 0 || stat(a->pin_dir, &now) < 0 || locked.st_ino != now.st_ino) {
+	if (fstat(fd, &locked) < 0 || stat(a->pin_dir, &now) < 0 || locked.st_ino != a->folder ||
+	    now.st_ino != a->folder) {
 		close(fd);
 		return fail(-ENOENT);
 	}

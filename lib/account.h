@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "abi.h"
 #include "rows.h"
@@ -17,6 +18,7 @@
 struct account {
 	const char *pin_dir; /* borrowed */
 	bool writable;
+	ino_t folder; /* another one: it was unloaded, and loaded again */
 	struct meta meta;
 	struct state *state; /* shared with the hooks; NULL unless writable */
 	struct rows states;  /* the one row is the state */

@@ -82,7 +82,7 @@ load helpers
 	NETACCT_HOOKS=$set netacct-load
 	is "$(netacct-show --json | jq -r .hooks)" "$set"
 	other=$([ "$set" = kprobe ] && echo tp_btf || echo kprobe)
-	run -1 netacct-load --hooks $other
+	run -1 netacct-load --hooks "$other"
 	has "$output" "--hooks"
 }
 
@@ -180,6 +180,49 @@ load helpers
 		esac
 	done
 	nothing_since "$before"
+}
+
+# Says what a command should not: another exit status, or no reason for it.
+said_wrong() {
+	local name=$1 status said n
+
+	shift
+	for ((n = 0; n < $(scaled 40); n++)); do
+		status=0
+		said=$("$name" "$@" 2>&1 >"$BATS_TEST_TMPDIR/$name.out") || status=$?
+		case "$status $said" in
+		"0 "*) ;;
+		"1 "*"another command is"*) ;;
+		"3 "*"not loaded"*) ;;
+		*) echo "$name: $status: $said" ;;
+		esac
+		[ "$status" != 0 ] || [ "$name" != netacct-show ] || jq -e .totals "$BATS_TEST_TMPDIR/$name.out" >/dev/null ||
+			echo "$name: no reading"
+	done
+}
+
+@test "all commands at once, again and again: each is done, or says why not" {
+	local objects jobs=()
+
+	objects=$(bpf_objects)
+	said_wrong netacct-show --json >"$BATS_TEST_TMPDIR/wrong.1" 3>&- &
+	jobs+=($!)
+	said_wrong netacct-status >"$BATS_TEST_TMPDIR/wrong.2" 3>&- &
+	jobs+=($!)
+	said_wrong netacct-reset --to "$BATS_TEST_TMPDIR/reset" >"$BATS_TEST_TMPDIR/wrong.3" 3>&- &
+	jobs+=($!)
+	said_wrong netacct-load --no-flows >"$BATS_TEST_TMPDIR/wrong.4" 3>&- &
+	jobs+=($!)
+	said_wrong netacct-load --no-flows --replace >"$BATS_TEST_TMPDIR/wrong.5" 3>&- &
+	jobs+=($!)
+	said_wrong netacct-unload >"$BATS_TEST_TMPDIR/wrong.6" 3>&- &
+	jobs+=($!)
+	for pid in "${jobs[@]}"; do
+		wait "$pid"
+	done
+	is "$(sort "$BATS_TEST_TMPDIR"/wrong.* | uniq -c)" ""
+	netacct-unload || is $? 3
+	nothing_since "$objects"
 }
 
 @test "load: bpffs is not mounted where it would vanish with the command" {

@@ -72,6 +72,31 @@ took() {
 	exact "$TRUTH"
 }
 
+@test "readings beside a reset have all that was counted, or nothing of it" {
+	local n shows
+
+	netacct-load --no-flows
+	for ((n = 0; n < $(scaled 40); n++)); do
+		traffic tcp --comm aaa --bytes 10007 >/dev/null
+		shows=()
+		for ((i = 0; i < 6; i++)); do
+			netacct-show --json --comm aaa >"$BATS_TEST_TMPDIR/show.$i" 3>&- &
+			shows+=($!)
+			[ "$i" -ne 1 ] || { netacct-reset --to "$BATS_TEST_TMPDIR/reset" 3>&- & shows+=($!); }
+		done
+		for pid in "${shows[@]}"; do
+			wait "$pid"
+		done
+		is "$(jq -c '[.totals, ([.processes[] | {tx_bytes, rx_bytes, tx_calls, rx_calls}]
+			| if . == [] then {tx_bytes: 0, rx_bytes: 0, tx_calls: 0, rx_calls: 0} else
+			reduce .[] as $p ({}; reduce ($p | keys[]) as $k (.; .[$k] += $p[$k])) end)] | .[0] == .[1]' \
+			"$BATS_TEST_TMPDIR"/show.* | sort -u)" true
+		is "$(jq -c 'select(.processes != []) | [.totals.tx_bytes, .totals.rx_bytes]' \
+			"$BATS_TEST_TMPDIR"/show.* | sort -u | sed 's/^\[10007,10007\]$//')" ""
+		is "$(jq -c '[.processes[] | select(.comm == "aaa") | .tx_bytes, .rx_bytes] | add' "$BATS_TEST_TMPDIR/reset")" 20014
+	done
+}
+
 @test "reset: bpftool's view is of the new generation only" {
 	netacct-load
 	traffic tcp >/dev/null
