@@ -280,8 +280,10 @@ static int make_rows(const struct account *a, const char *from_dir, const char *
 
 	snprintf(name, sizeof(name), "%s" PIN_ROWS, table);
 	err = path_join(path, from_dir, name);
-	if (err < 0 || access(path, F_OK) < 0)
+	if (err < 0)
 		return err;
+	if (access(path, F_OK) < 0)
+		return errno == ENOENT ? 0 : -errno;
 	err = path_join(readers, a->pin_dir, PIN_READERS);
 	if (!err)
 		err = path_join(path, readers, name);
