@@ -125,7 +125,9 @@ static int take_back_mark(const char *loading)
 	int err;
 
 	err = path_join(link, loading, PIN_RESTORED);
-	if (err < 0 || readlink(link, file, sizeof(file) - 1) < 0)
+	if (!err && readlink(link, file, sizeof(file) - 1) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (err < 0)
 		return err;
 	err = account_open(&a, loading, false);
 	if (err < 0)
@@ -167,8 +169,7 @@ static int remove_leftovers(const char *pin_dir)
 static void let_go(struct placement *p)
 {
 	placement_free(p);
-	if (access(p->dir, F_OK) == 0)
-		(void)remove_loading(p->dir);
+	(void)remove_loading(p->dir);
 	(void)probes_remove(p->pin_dir);
 }
 
@@ -302,6 +303,8 @@ static int load_locked(struct placement *p, struct saved *s)
 	if (err < 0)
 		return err;
 	p->btf = btf__load_vmlinux_btf();
+	if (!p->btf && access("/sys/kernel/btf/vmlinux", R_OK) == 0)
+		return placement_failed(p, -ENOTSUP, "cannot read /sys/kernel/btf/vmlinux");
 	if (!p->btf)
 		return placement_failed(p, -ENOTSUP,
 					"this kernel has no BTF (/sys/kernel/btf/vmlinux); "
@@ -388,6 +391,8 @@ int hooks_unload(const char *pin_dir)
 	if (err < 0)
 		return fail(err);
 	if (access(pin_dir, F_OK) < 0) {
+		if (errno != ENOENT)
+			return fail(-errno);
 		(void)probes_remove(pin_dir);
 		return found ? 0 : fail(-ENOENT);
 	}
