@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "hooks.h"
@@ -56,28 +57,34 @@ static void output_last(const struct cli *cli, const struct account *a, const ch
 			 out->to);
 }
 
-/* The turn stays ours until the end: nobody else changes the account any more. */
-static void take_last(const struct cli *cli, bool print, const char *to)
+/*
+ * The turn stays ours until the end: nobody else changes the account any more.
+ * False: there is none, but leftovers may be there.
+ */
+static bool take_last(const struct cli *cli, bool print, const char *to)
 {
 	struct account a;
 	int err;
 
 	err = account_open(&a, cli->pin_dir, true);
-	/* What cannot be read can be removed all the same; nothing but leftovers may be there. */
-	if (!print && (err == -ENOENT || err == -EPROTO || err == -EUCLEAN))
-		return;
+	if (err == -ENOENT)
+		return false;
+	/* What cannot be read can be removed all the same. */
+	if (!print && (err == -EPROTO || err == -EUCLEAN))
+		return true;
 	if (err < 0)
 		cli_open(cli, &a, true);
 	cli_turn(cli, &a);
 	if (print)
 		output_last(cli, &a, to);
 	account_close(&a);
+	return true;
 }
 
 int main(int argc, char **argv)
 {
 	const char *to = NULL;
-	bool print = false;
+	bool print = false, there;
 	struct cli cli;
 	int c, lock, err;
 
@@ -102,19 +109,23 @@ int main(int argc, char **argv)
 		cli_not_loaded(&cli);
 	if (lock == -ELOOP)
 		cli_link(&cli);
-	if (lock == -EACCES)
+	if (lock == -EACCES && geteuid())
 		cli_fail(lock, "cannot unload %s: it needs root", cli.pin_dir);
 	if (lock < 0)
 		cli_fail(lock, "cannot lock the folder of %s", cli.pin_dir);
-	take_last(&cli, print, to);
+	there = take_last(&cli, print, to);
 	err = hooks_unload(cli.pin_dir);
-	if (err == -ENOENT)
+	/* Leftovers have nothing to print: what was to be printed was, or was not wanted. */
+	if (err == -ENOENT || (!err && print && !there))
 		cli_not_loaded(&cli);
 	if (err == -EPROTO)
 		cli_fail(0, "%s was not made by netacct-load; it is left alone", cli.pin_dir);
-	if (err == -EPERM || err == -EACCES)
+	if ((err == -EPERM || err == -EACCES) && geteuid())
 		cli_fail(err, "cannot unload %s: it needs root", cli.pin_dir);
+	/* Counting on would make the reading wrong that was given out. */
 	if (err < 0)
-		cli_fail(err, "cannot remove %s", cli.pin_dir);
+		cli_fail(err, "cannot remove %s%s; run netacct-unload again", cli.pin_dir,
+			 print && there ? ", which has stopped, and its last reading is written"
+					: "");
 	return EXIT_SUCCESS;
 }
