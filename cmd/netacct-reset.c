@@ -29,21 +29,24 @@ static const struct option options[] = {
 
 /*
  * What an earlier reset left is out before anything is switched: there is never
- * more than one generation that waits, however many resets are killed.
+ * more than one generation that waits, however many resets are killed. Returns
+ * what has to be said of it if anything fails later.
  */
-static void print_pending(const struct account *a, struct output *out)
+static const char *print_pending(const struct account *a, struct output *out)
 {
-	int err;
+	int err, found;
 
-	err = take_pending(a, out->file);
+	err = found = take_pending(a, out->file);
 	if (err > 0)
 		err = output_continue(out);
 	if (err < 0)
 		cli_fail(err, "cannot write to %s what an earlier reset left; nothing is reset",
 			 out->to);
+	return found ? "what an earlier reset left is written, but " : "";
 }
 
-static void print_generation(const struct account *a, struct output *out, __u64 number)
+static void print_generation(const struct account *a, struct output *out, __u64 number,
+			     const char *but)
 {
 	int err;
 
@@ -51,35 +54,40 @@ static void print_generation(const struct account *a, struct output *out, __u64 
 	if (!err)
 		err = output_commit(out);
 	if (err < 0)
-		cli_fail(err, "cannot write to %s; the next reset prints it again", out->to);
+		cli_fail(err, "cannot write to %s; %sthe next reset prints it again", out->to, but);
 }
 
 /* out: where the old generation goes, or NULL. */
 static void reset(const struct cli *cli, const struct account *a, struct output *out)
 {
 	__u64 old = a->state->generation;
+	const char *but = "";
 	int err;
 
 	if (out)
-		print_pending(a, out);
+		but = print_pending(a, out);
 	err = generation_drop_others(a);
 	if (!err)
 		err = generation_prepare(a);
 	if (err < 0) {
 		cli_check_damage(cli);
-		if (err == -EPERM || err == -EACCES)
-			cli_fail(err, "cannot make new tables; nothing is reset; it needs root "
-				      "with all capabilities");
-		cli_fail(err, "cannot make new tables; nothing is reset");
+		cli_fail(err, "cannot make new tables; %snothing is reset%s", but,
+			 err == -EPERM || err == -EACCES ? "; it needs root with all capabilities"
+							 : "");
 	}
 	err = generation_switch(a, !out);
+	if (err < 0 && a->state->generation == old)
+		cli_fail(err, "cannot switch to the new tables; %snothing is reset", but);
 	if (err < 0)
-		cli_fail(err, "cannot switch to the new tables");
+		cli_fail(err, "cannot finish the switch to the new tables; %s%s", but,
+			 out ? "the next reset prints what was in the old ones"
+			     : "all is reset, and the next reset puts it right");
 	if (out)
-		print_generation(a, out, old);
+		print_generation(a, out, old, but);
+	/* No failure: who throws away what failed commands wrote would have nothing. */
 	err = generation_drop_others(a);
 	if (err < 0)
-		cli_fail(err, "cannot remove the old tables");
+		cli_warn(err, "all is reset, but the old tables stay until the next reset");
 }
 
 int main(int argc, char **argv)

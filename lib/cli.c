@@ -143,18 +143,32 @@ unsigned long long cli_number(const char *name, const char *text, unsigned long 
 	return n;
 }
 
+static void complain(int error, const char *fmt, va_list ap)
+{
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	vfprintf(stderr, fmt, ap);
+	if (error)
+		fprintf(stderr, ": %s", strerror(error < 0 ? -error : error));
+	fputc('\n', stderr);
+}
+
 void cli_fail(int error, const char *fmt, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "%s: ", program_invocation_short_name);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	complain(error, fmt, ap);
 	va_end(ap);
-	if (error)
-		fprintf(stderr, ": %s", strerror(error < 0 ? -error : error));
-	fputc('\n', stderr);
 	exit(EXIT_FAILURE);
+}
+
+void cli_warn(int error, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(error, fmt, ap);
+	va_end(ap);
 }
 
 /* The two words to put behind the name of a command to be run, if it takes any. */

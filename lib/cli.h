@@ -81,6 +81,9 @@ struct output *cli_output(const char *to);
 /* "program: what: why", with the remedy where one is known; exits with status 1. */
 void cli_fail(int error, const char *fmt, ...) __attribute__((noreturn, format(printf, 2, 3)));
 
+/* The same message, of what does not keep the command from being done. */
+void cli_warn(int error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* The exit status of a command whose output matters: did it reach its reader? */
 int cli_finish(void);
 
