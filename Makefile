@@ -70,7 +70,7 @@ HELPERS  := objects saved traffic ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
-SCRIPTS   = .ci/run tests/demo tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+SCRIPTS   = .ci/run tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
 
 all: $(addprefix $(build)/,$(COMMANDS))
 
@@ -179,6 +179,16 @@ check-kernels: root
 run-check-kernels: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) tests/kernels
 
+# Every system call that fails, with every error, and every kill: takes some hours.
+check-faults: root
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory run-$@
+
+run-check-faults: all $(HELPERS:%=$(build)/tests/%)
+	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/faults
+	$(Q)BUILD=$(CURDIR)/$(build) RESETS=10000 UPGRADES=100 KILLS=100 \
+		tests/locked $(BATS) -f together tests/lossless.bats
+
 # FUZZ_SECONDS for each target, over what tests/fuzz/corpus and earlier runs have.
 fuzz:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(FUZZ_NEEDS)"
@@ -227,7 +237,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-kernels root run-demo run-check run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
+.PHONY: all deps demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
