@@ -38,10 +38,11 @@ teardown() {
 	is "$(as_nobody $GROUP netacct-show --by flow --json | jq ".flows[] | select(.pid == $pid).tx_bytes")" 10007
 	as_nobody $GROUP netacct-show
 	as_nobody $GROUP netacct-status
-	run -1 as_nobody $GROUP netacct-reset
-	one_line
-	run -1 as_nobody $GROUP netacct-unload
-	one_line
+	for command in reset unload; do
+		run -1 as_nobody $GROUP netacct-$command
+		one_line
+		has "$output" root
+	done
 	run -1 as_nobody nogroup netacct-show
 	one_line
 	exact "$truth"
