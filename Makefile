@@ -41,6 +41,8 @@ BPFARCH  := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
 BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -Ibpf -D__TARGET_ARCH_$(BPFARCH) \
 	    -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
+TESTS    ?= tests
+
 # make SANITIZE=1 check; its objects do not mix with the others.
 ifdef SANITIZE
 build    := build/sanitize
@@ -166,10 +168,10 @@ run-demo: all
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/demo
 
 run-check: all $(HELPERS:%=$(build)/tests/%)
-	$(Q)if ls "$$($(CLANG) -print-resource-dir)"/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1; then \
+	$(Q)if [ "$(TESTS)" = tests ] && ls "$$($(CLANG) -print-resource-dir)"/lib/*/libclang_rt.fuzzer* >/dev/null 2>&1; then \
 		$(MAKE) --no-print-directory fuzzers; \
 	fi
-	$(Q)BUILD=$(CURDIR)/$(build) tests/locked $(BATS) tests
+	$(Q)BUILD=$(CURDIR)/$(build) tests/locked $(BATS) $(TESTS)
 
 # On every kernel, one table; KERNEL="5.10 6.1" make check-kernels: on these.
 check-kernels: root

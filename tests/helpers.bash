@@ -189,6 +189,11 @@ no_new_objects() {
 	[ -z "$(bpf_objects | comm -13 "$BATS_TEST_TMPDIR/objects" -)" ]
 }
 
+# Whether the programs are those of make SANITIZE=1.
+sanitized() {
+	[[ $BUILD == */sanitize ]]
+}
+
 # needs COMMAND...: skips the test where one is missing.
 needs() {
 	local command
