@@ -28,7 +28,8 @@ struct account {
 
 /*
  * -ENOENT: not loaded. -EPROTO: it is not an account of this schema.
- * -EUCLEAN: it is, but parts of it are gone. -ENODEV: /proc is not mounted.
+ * -EUCLEAN: it is, but parts of it are gone; meta is set unless it is among them.
+ * -ENODEV: /proc is not mounted.
  * -EACCES, -EPERM: not allowed to read it. Close it with account_close().
  */
 int account_open(struct account *a, const char *pin_dir, bool writable);

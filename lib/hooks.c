@@ -398,11 +398,10 @@ int hooks_unload(const char *pin_dir)
 	}
 	if (!account_was_here(pin_dir))
 		return fail(-EPROTO);
-	if (account_open(&a, pin_dir, false) == 0) {
-		if (a.meta.flags & META_TRAVERSE)
-			(void)bpffs_traverse(pin_dir, false);
-		account_close(&a);
-	}
+	err = account_open(&a, pin_dir, false);
+	if ((!err || err == -EUCLEAN) && a.meta.flags & META_TRAVERSE)
+		(void)bpffs_traverse(pin_dir, false);
+	account_close(&a);
 	if (rename(pin_dir, gone) < 0)
 		return fail(-errno);
 	err = pin_remove_and_wait(gone);

@@ -79,6 +79,14 @@ in_private() {
 	is "$output" $'1701\n10007\n1700'
 }
 
+@test "unload closes it again when parts of the account are gone" {
+	run -0 in_private "netacct-load --group $GROUP --group-traverse
+		rm -r $NETACCT_PIN_DIR/{state,links}
+		netacct-unload
+		stat -c %a /sys/fs/bpf"
+	is "$output" 1700
+}
+
 @test "unload does not take a passage away that was there before" {
 	run -0 unshare --mount bash -ec "mount -t bpf -o mode=755 bpf /sys/fs/bpf
 		netacct-load --group $GROUP --group-traverse
