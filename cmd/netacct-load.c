@@ -144,7 +144,7 @@ static void say_loaded(const char *version)
 }
 
 /* Which of the privileges that it takes are not there; empty: it is something else. */
-static const char *missing_capabilities(char list[96])
+static const char *missing_capabilities(char list[128])
 {
 	static const struct {
 		int number;
@@ -154,6 +154,8 @@ static const char *missing_capabilities(char list[96])
 		{ CAP_PERFMON, "CAP_PERFMON" },
 		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
 		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
+		/* For memory that counted as locked until then. */
+		{ CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE (before Linux 5.11)" },
 	};
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct has[2] = {};
@@ -165,13 +167,13 @@ static const char *missing_capabilities(char list[96])
 	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
 		if (!(has[CAP_TO_INDEX(needed[i].number)].effective &
 		      CAP_TO_MASK(needed[i].number)))
-			n += snprintf(list + n, 96 - n, "%s%s", n ? ", " : "", needed[i].name);
+			n += snprintf(list + n, 128 - n, "%s%s", n ? ", " : "", needed[i].name);
 	return list;
 }
 
 static void forbidden(int err, const char *what)
 {
-	char missing[96];
+	char missing[128];
 
 	if (*missing_capabilities(missing))
 		cli_fail(err, "%s: it needs root, or what is missing of it: %s", what, missing);
