@@ -142,6 +142,7 @@ static int load(struct placement *p, enum hook_set id)
 	err = set_open(&p->set, id, &options);
 	if (err < 0)
 		return placement_failed(p, err, "cannot open the programs");
+	/* Not what cannot be made, named or filled: another set would fare no better. */
 	p->refused = true;
 	err = set_check(&p->set, p->btf, p->what, LOAD_WHAT);
 	if (err < 0)
@@ -502,12 +503,14 @@ static int attach_all(struct placement *p)
 		p->state = NULL;
 		return placement_failed(p, -errno, "cannot map the state");
 	}
+	p->refused = true;
 	err = each_entry(p, attach);
 	if (!err)
 		err = seed(p);
-	p->refused = p->refused && err < 0;
-	if (!err)
-		err = let_group_read(p);
+	if (err < 0)
+		return err;
+	p->refused = false;
+	err = let_group_read(p);
 	if (!err)
 		err = write_meta(p);
 	if (!err)
@@ -537,10 +540,9 @@ int placement_set(struct placement *p, enum hook_set id)
 	err = load(p, id);
 	if (err < 0)
 		return err;
-	if (mkdir(p->dir, 0700) < 0) {
-		p->refused = false;
+	p->refused = false;
+	if (mkdir(p->dir, 0700) < 0)
 		return placement_failed(p, -errno, "cannot make %s", p->dir);
-	}
 	err = pin_maps(p);
 	if (!err)
 		err = attach_all(p);

@@ -203,14 +203,20 @@ static int pair(struct replacement *r)
 static int pin_over(const struct bpf_program *prog, const char *path)
 {
 	char fresh[PATH_MAX];
-	int n = snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
+	int n;
 
+	n = snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
 	if (n >= (int)sizeof(fresh))
 		return -ENAMETOOLONG;
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return -errno;
-	if (bpf_obj_pin(bpf_program__fd(prog), fresh) < 0 || rename(fresh, path) < 0)
+	if (bpf_obj_pin(bpf_program__fd(prog), fresh) < 0)
 		return -errno;
+	if (rename(fresh, path) < 0) {
+		n = -errno;
+		unlink(fresh);
+		return n;
+	}
 	return 0;
 }
 

@@ -15,6 +15,14 @@ faults() {
 	faults "load --no-flows" "load --hooks tracepoint"
 }
 
+@test "system calls of load --restore fail, and it is killed there: restored once, or the file is as it was" {
+	faults "load --restore"
+}
+
+@test "system calls of load --replace fail, and it is killed there: counting goes on" {
+	faults "load --replace"
+}
+
 @test "system calls of reset fail, and it is killed there: nothing is lost" {
 	faults reset "reset --to" "reset --json, pending"
 }
