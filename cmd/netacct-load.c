@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -154,17 +155,20 @@ static const char *missing_capabilities(char list[128])
 		{ CAP_PERFMON, "CAP_PERFMON" },
 		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
 		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN" },
-		/* For memory that counted as locked until then. */
-		{ CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE (before Linux 5.11)" },
+		{ CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE" },
 	};
+	struct utsname kernel;
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct has[2] = {};
-	size_t n = 0;
+	size_t n = 0, all = sizeof(needed) / sizeof(*needed);
 
 	list[0] = '\0';
 	if (syscall(SYS_capget, &header, has) < 0)
 		return list;
-	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++)
+	/* The last is for the memory of maps, which counted as locked before Linux 5.11. */
+	if (uname(&kernel) < 0 || strverscmp(kernel.release, "5.11") >= 0)
+		all--;
+	for (size_t i = 0; i < all; i++)
 		if (!(has[CAP_TO_INDEX(needed[i].number)].effective &
 		      CAP_TO_MASK(needed[i].number)))
 			n += snprintf(list + n, 128 - n, "%s%s", n ? ", " : "", needed[i].name);

@@ -53,7 +53,7 @@ int change_init(struct change *c, const struct reading *before, const struct pas
 		return fail(-ENOMEM);
 	if (!same_beginning(before, now)) {
 		/* More than what lies between, or less than nothing: the clock was set. */
-		c->seconds = ((__s64)now->taken_at_ns - (__s64)now->began_at_ns) / 1e9;
+		c->seconds = (__s64)(now->taken_at_ns - now->began_at_ns) / 1e9;
 		if (c->seconds < 0 || c->seconds > seconds)
 			c->seconds = seconds;
 		return 0;
