@@ -276,7 +276,7 @@ static int read_saved(struct placement *p, struct saved *s)
 	f = fopen(p->o->restore, "re");
 	if (!f)
 		return cannot_restore(p, strerror(errno));
-	err = saved_read(s, f, NULL, why);
+	err = saved_read(s, f, why);
 	fclose(f);
 	if (err < 0)
 		return cannot_restore(p, why);

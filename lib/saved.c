@@ -69,7 +69,7 @@ static void add_mark(struct reader *r, const struct document *mark)
 	r->restored_at_ns = mark->restored_at_ns;
 }
 
-static int read_all(struct reader *r, FILE *f, const struct mark *not_done)
+static int read_all(struct reader *r, FILE *f)
 {
 	struct document d;
 	int err;
@@ -78,14 +78,14 @@ static int read_all(struct reader *r, FILE *f, const struct mark *not_done)
 		err = document_read(&d, f, &r->place);
 		if (err <= 0)
 			return err;
-		if (!d.is_mark) {
-			err = add_reading(r, &d);
-			if (err < 0) {
-				document_drop_rows(&d);
-				return err;
-			}
-		} else if (!not_done || !mark_is(&d.account, not_done)) {
+		if (d.is_mark) {
 			add_mark(r, &d);
+			continue;
+		}
+		err = add_reading(r, &d);
+		if (err < 0) {
+			document_drop_rows(&d);
+			return err;
 		}
 	}
 }
@@ -237,14 +237,14 @@ static int gather(struct reader *r, struct saved *s)
 	return fits && sum_up(s) ? 0 : document_too_large(&r->place);
 }
 
-int saved_read(struct saved *s, FILE *f, const struct mark *not_done, char what[SAVED_WHAT])
+int saved_read(struct saved *s, FILE *f, char what[SAVED_WHAT])
 {
 	struct reader r = { .place.what = what };
 	int err;
 
 	*s = (struct saved){};
 	snprintf(what, SAVED_WHAT, "there is not enough memory");
-	err = read_all(&r, f, not_done);
+	err = read_all(&r, f);
 	if (!err)
 		err = gather(&r, s);
 	s->restored_at_ns = r.restored_at_ns;

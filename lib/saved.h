@@ -40,15 +40,14 @@ struct saved {
 /*
  * Reads all that is to be restored. Keys are unique if all of it is of one boot.
  * Else boot_id is empty, what numbers a boot gives (cgroup_id, netns) is 0, and
- * key and cgroup are unique. A mark like not_done, if that is not NULL, is passed
- * over. `what` says in one line what is wrong, and where.
+ * key and cgroup are unique. `what` says in one line what is wrong, and where.
  *
  * -EPROTO: it is no reading, or not a whole one, or does not add up.
  * -EALREADY: all of it was restored. -ENODATA: there is nothing in it.
  *
  * saved_free() it.
  */
-int saved_read(struct saved *s, FILE *f, const struct mark *not_done, char what[SAVED_WHAT]);
+int saved_read(struct saved *s, FILE *f, char what[SAVED_WHAT]);
 void saved_free(struct saved *s);
 
 #endif

@@ -5,7 +5,6 @@
  *	saved FILE		as a line of JSON, or in words why nothing
  *	saved FILE mark		puts the mark of a test behind it
  *	saved FILE unmark	takes it away again
- *	saved FILE undone	reads it as if that mark was of a load that failed
  */
 #include <err.h>
 #include <errno.h>
@@ -52,7 +51,7 @@ int main(int argc, char **argv)
 	FILE *f;
 
 	if (argc < 2)
-		errx(2, "usage: saved FILE [mark|unmark|undone]");
+		errx(2, "usage: saved FILE [mark|unmark]");
 	if (strcmp(verb, "mark") == 0 || strcmp(verb, "unmark") == 0) {
 		error = (*verb == 'm' ? mark_put : mark_take_away)(argv[1], &mark);
 		if (error)
@@ -62,7 +61,7 @@ int main(int argc, char **argv)
 	f = fopen(argv[1], "re");
 	if (!f)
 		err(EXIT_FAILURE, "%s", argv[1]);
-	error = saved_read(&s, f, *verb ? &mark : NULL, what);
+	error = saved_read(&s, f, what);
 	fclose(f);
 	if (error)
 		errx(EXIT_FAILURE, "%s: %s", strerrorname_np(-error), what);

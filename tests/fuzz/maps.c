@@ -513,7 +513,7 @@ static void round_trip(struct reading *r, bool in_order)
 	if (!error) {
 		check_json(text, length, false);
 		f = fmemopen(text, length, "r");
-		error = saved_read(&s, f, NULL, what);
+		error = saved_read(&s, f, what);
 		fclose(f);
 		if (error && in_order)
 			fprintf(stderr, "refused: %s\n", what);

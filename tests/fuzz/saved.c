@@ -34,13 +34,12 @@ static ssize_t read_bytes(void *cookie, char *buf, size_t size)
 	return n;
 }
 
-static int read_saved(struct saved *s, const uint8_t *data, size_t size,
-		      const struct mark *not_done)
+static int read_saved(struct saved *s, const uint8_t *data, size_t size)
 {
 	struct bytes b = { data, size };
 	FILE *f = fopencookie(&b, "r", (cookie_io_functions_t){ .read = read_bytes });
 	char what[SAVED_WHAT] = "";
-	int error = saved_read(s, f, not_done, what);
+	int error = saved_read(s, f, what);
 
 	fclose(f);
 	MUST(error == 0 || error == -EPROTO || error == -EALREADY || error == -ENODATA);
@@ -100,7 +99,7 @@ static void check_mark(const uint8_t *data, size_t size)
 	n = read(fd, copy, size + 512);
 	close(fd);
 	MUST(n > (ssize_t)size && n < (ssize_t)size + 256 && memcmp(data, copy, size) == 0);
-	switch (read_saved(&s, copy, n, NULL)) {
+	switch (read_saved(&s, copy, n)) {
 	case 0:
 		MUST(!"what is marked is not restored again");
 		break;
@@ -122,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct saved s;
 
-	if (read_saved(&s, data, size, &mark) == 0) {
+	if (read_saved(&s, data, size) == 0) {
 		check(&s);
 		saved_free(&s);
 	}
