@@ -12,7 +12,7 @@ faults() {
 }
 
 @test "system calls of load fail, and it is killed there: all or nothing" {
-	faults "load --no-flows" "load --hooks tracepoint"
+	faults "load --no-flows"
 }
 
 @test "system calls of load --restore fail, and it is killed there: restored once, or the file is as it was" {

@@ -30,7 +30,7 @@ loads_again() {
 	netacct-unload
 	nothing_since "$before"
 	while read -r call total; do
-		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 16 || echo 2)"); do
+		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 6 || echo 1)"); do
 			kill_at "$call" "$n" netacct-load >/dev/null
 			netacct-unload || is $? 3
 			nothing_since "$before" || { echo "after a kill at $call $n of $total" >&2; return 1; }
@@ -43,7 +43,7 @@ loads_again() {
 	calls=$(count_calls netacct-load)
 	netacct-unload
 	while read -r call total; do
-		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 5 || echo 1)"); do
+		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 3 || echo 0)"); do
 			kill_at "$call" "$n" netacct-load >/dev/null
 			loads_again || { echo "after a kill at $call $n of $total" >&2; return 1; }
 			netacct-unload

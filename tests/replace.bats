@@ -123,7 +123,7 @@ objects_at_most() {
 	calls=$(ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e trace=bpf -o /dev/stdout netacct-load --replace |
 		grep -c 'bpf(')
 	[ "$calls" -gt 100 ]
-	for ((n = calls; n > 0; n -= 7 * ${NETACCT_TEST_SCALE:-1})); do
+	for ((n = calls; n > 0; n -= 20 * ${NETACCT_TEST_SCALE:-1})); do
 		kill_at bpf "$n" netacct-load --replace
 		traffic tcp --comm aaa --bytes 10007 >/dev/null
 		total=$((total + 10007))

@@ -161,7 +161,7 @@ totals() {
 			netacct-load --no-flows --restore "$file" | grep -c "$call(" || true)
 		netacct-unload
 		cp "$file.before" "$file"
-		for ((n = calls; n > 0; n -= (calls / 5 + 1) * ${NETACCT_TEST_SCALE:-1})); do
+		for ((n = calls; n > 0; n -= calls / 2 + 1)); do
 			kill_at "$call" "$n" netacct-load --no-flows --restore "$file"
 			netacct-status >/dev/null 2>&1 || netacct-load --no-flows --restore "$file"
 			is "$call $n: $(rows aaa tx_bytes),$(rows aaa rx_bytes)" "$call $n: 3000003,3000003"
