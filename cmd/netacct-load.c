@@ -125,8 +125,7 @@ static void check_loaded(const struct cli *cli, const struct account *a,
 	if (o->restore)
 		cli_fail(0,
 			 "already loaded, and a file is restored only as counting begins: %s is "
-			 "left "
-			 "as it is",
+			 "left as it is",
 			 o->restore);
 	if (account_state(a, &state) < 0)
 		cli_failed_on(cli, errno, "cannot read");
