@@ -68,20 +68,24 @@ static struct bpf_map *map_of(const struct placement *p, const char *name)
 	return bpf_object__find_map_by_name(p->set.obj, name);
 }
 
+static bool is_called(const struct bpf_map *map, const char *name)
+{
+	return strcmp(bpf_map__name(map), name) == 0;
+}
+
 void placement_sizes(const struct set *set, const struct load_options *o)
 {
 	__u32 max_flows = o->no_flows ? 1 : o->max_flows;
 	struct bpf_map *map;
 
 	bpf_object__for_each_map (map, set->obj) {
-		const char *name = bpf_map__name(map);
+		bool of_sockets = is_called(map, PIN_SOCKETS) &&
+				  bpf_map__type(map) == BPF_MAP_TYPE_HASH && max_flows > SOCKETS;
 
-		if (strcmp(name, PIN_PROCESSES "_0") == 0 || strcmp(name, PIN_ENDED "_0") == 0)
+		if (is_called(map, PIN_PROCESSES "_0") || is_called(map, PIN_ENDED "_0"))
 			bpf_map__set_max_entries(map, o->max_processes);
-		else if (strcmp(name, PIN_FLOWS "_0") == 0 || strcmp(name, PIN_CLOSED "_0") == 0)
-			bpf_map__set_max_entries(map, max_flows);
-		else if (strcmp(name, PIN_SOCKETS) == 0 && max_flows > SOCKETS &&
-			 bpf_map__type(map) == BPF_MAP_TYPE_HASH)
+		else if (is_called(map, PIN_FLOWS "_0") || is_called(map, PIN_CLOSED "_0") ||
+			 of_sockets)
 			bpf_map__set_max_entries(map, max_flows);
 	}
 }
