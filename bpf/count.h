@@ -180,83 +180,91 @@ static __noinline void add_finished(__u32 slot, const struct process *p)
 }
 
 /*
- * The two below are global, so that the verifier looks at them once, not once a caller.
+ * What is global is looked at once by the verifier, not once a caller or turn of
+ * a loop. The two below give away the row that ended or closed first, and say
+ * whether there was one.
  *
- * Makes room in processes: adds some that have ended to finished. Readers tell
- * by the numbers and by what is noted under them which rows they saw twice.
+ * Readers tell by the numbers and by what is noted under them which rows of
+ * processes they saw twice.
  */
-__noinline int fold_processes(__u64 generation)
+__noinline int fold_process(__u64 generation)
 {
-	__u32 slot = generation & 1;
+	__u32 slot = generation & 1, place;
 	struct state *st = get_state();
 	void *queue = TABLE(ended, slot);
 	void *table = TABLE(processes, slot);
 	struct totals *t = get_totals(slot);
-	int n = 0;
+	struct process_key key;
+	struct process *p;
 
-	if (!st || !queue || !table || !t || !fold_lock())
+	if (!st || !queue || !table || !t || bpf_map_pop_elem(queue, &key))
 		return 0;
-	for (int i = 0; i < FOLD_AT_ONCE; i++) {
-		struct process_key key;
-		struct process *p;
-		__u32 place;
-
-		if (bpf_map_pop_elem(queue, &key))
-			break;
-		p = bpf_map_lookup_elem(table, &key);
-		if (!p)
-			continue;
-		place = st->folds_begun % FOLDED_KEYS;
-		key.zero = generation;
-		bpf_map_update_elem(&folded, &place, &key, BPF_ANY);
-		key.zero = 0;
-		__sync_fetch_and_add(&st->folds_begun, 1);
-		add_finished(slot, p);
-		bpf_map_delete_elem(table, &key);
-		__sync_fetch_and_add(&t->process_rows, -1);
-		__sync_fetch_and_add(&st->folds_done, 1);
-		n++;
-	}
-	fold_unlock();
-	return n;
+	p = bpf_map_lookup_elem(table, &key);
+	if (!p)
+		return 1;
+	place = st->folds_begun % FOLDED_KEYS;
+	key.zero = generation;
+	bpf_map_update_elem(&folded, &place, &key, BPF_ANY);
+	key.zero = 0;
+	__sync_fetch_and_add(&st->folds_begun, 1);
+	add_finished(slot, p);
+	bpf_map_delete_elem(table, &key);
+	__sync_fetch_and_add(&t->process_rows, -1);
+	__sync_fetch_and_add(&st->folds_done, 1);
+	return 1;
 }
 
-/*
- * Makes room in flows: closed ones become other flows of their processes. Of
- * processes that shared a socket one row leads to the next.
- */
-__noinline int fold_flows(__u32 slot)
+/* Of processes that shared a socket one row leads to the next. */
+__noinline int fold_flow(__u32 slot)
 {
 	void *queue = TABLE(closed, slot);
 	void *table = TABLE(flows, slot);
 	struct totals *t = get_totals(slot);
-	int n = 0;
+	struct flow_key key, next;
+	struct process *p;
+	struct flow *f;
 
-	if (!queue || !table || !t || !fold_lock())
+	if (!queue || !table || !t || bpf_map_pop_elem(queue, &key))
 		return 0;
-	for (int i = 0; i < FOLD_AT_ONCE; i++) {
-		struct flow_key key, next;
-		struct process *p;
-		struct flow *f;
+	f = bpf_map_lookup_elem(table, &key);
+	if (!f)
+		return 1;
+	p = get_process(slot, &key.process);
+	if (p)
+		add_counters(&p->other_flows, &f->counters);
+	next.process = f->next_user;
+	next.flow = key.flow;
+	bpf_map_delete_elem(table, &key);
+	__sync_fetch_and_add(&t->flow_rows, -1);
+	if (bpf_map_lookup_elem(table, &next))
+		bpf_map_push_elem(queue, &next, 0);
+	return 1;
+}
 
-		if (bpf_map_pop_elem(queue, &key))
-			break;
-		f = bpf_map_lookup_elem(table, &key);
-		if (!f)
-			continue;
-		p = get_process(slot, &key.process);
-		if (p)
-			add_counters(&p->other_flows, &f->counters);
-		next.process = f->next_user;
-		next.flow = key.flow;
-		bpf_map_delete_elem(table, &key);
-		__sync_fetch_and_add(&t->flow_rows, -1);
-		if (bpf_map_lookup_elem(table, &next))
-			bpf_map_push_elem(queue, &next, 0);
-		n++;
-	}
+/* Makes room in processes: adds some that have ended to finished. */
+__noinline int fold_processes(__u64 generation)
+{
+	int any = 0;
+
+	if (!fold_lock())
+		return 0;
+	for (int i = 0; i < FOLD_AT_ONCE && fold_process(generation); i++)
+		any = 1;
 	fold_unlock();
-	return n;
+	return any;
+}
+
+/* Makes room in flows: closed ones become other flows of their processes. */
+__noinline int fold_flows(__u32 slot)
+{
+	int any = 0;
+
+	if (!fold_lock())
+		return 0;
+	for (int i = 0; i < FOLD_AT_ONCE && fold_flow(slot); i++)
+		any = 1;
+	fold_unlock();
+	return any;
 }
 
 static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
@@ -351,7 +359,12 @@ static __noinline struct process *new_process(__u64 generation, const struct pro
 struct ends {
 	__u32 local[4];
 	__u32 remote[4];
+	/* FLOW_CONNECTED, FLOW_LOOPBACK, ENDS_V4 */
+	int kind;
 };
+
+/* Of an IPv6 socket, too. */
+#define ENDS_V4 0x100
 
 static __always_inline void mapped(__u32 to[4], __u32 v4)
 {
@@ -359,6 +372,48 @@ static __always_inline void mapped(__u32 to[4], __u32 v4)
 	to[1] = 0;
 	to[2] = bpf_htonl(0xffff);
 	to[3] = v4;
+}
+
+static __always_inline bool is_v4(__u64 high, __u64 low)
+{
+	return !high && low >> 32 == bpf_htonl(0xffff);
+}
+
+static __always_inline bool is_loopback_address(__u64 high, __u64 low)
+{
+	if (is_v4(high, low))
+		return (low & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+	return !high && low == bpf_htonl(1);
+}
+
+static __always_inline bool is_any(__u64 high, __u64 low)
+{
+	return (!high && !low) || (is_v4(high, low) && !(__u32)low);
+}
+
+/*
+ * A loopback address at either end will do: nothing else can be sent to or from
+ * it, and an unconnected socket has no other end to look at. Global, so that the
+ * verifier does not follow what is known of each end through all that comes after.
+ */
+__noinline int kind_of_ends(__u64 local_high, __u64 local_low, __u64 remote_high, __u64 remote_low)
+{
+	int kind = 0;
+
+	if (is_any(remote_high, remote_low)) {
+		if (is_v4(remote_high, remote_low) || is_v4(local_high, local_low))
+			kind |= ENDS_V4;
+	} else {
+		kind |= FLOW_CONNECTED;
+		if (is_v4(remote_high, remote_low))
+			kind |= ENDS_V4;
+		if (remote_high == local_high && remote_low == local_low)
+			kind |= FLOW_LOOPBACK;
+	}
+	if (is_loopback_address(remote_high, remote_low) ||
+	    is_loopback_address(local_high, local_low))
+		kind |= FLOW_LOOPBACK;
+	return kind;
 }
 
 #ifdef SET_TP_BTF
@@ -369,6 +424,9 @@ static __always_inline void mapped(__u32 to[4], __u32 v4)
 #define READ_ADDRESS(to, sk, field) bpf_core_read(to, sizeof(to), &(sk)->__sk_common.field)
 #endif
 
+#define HIGH(a) ((__u64)(a)[0] << 32 | (a)[1])
+#define LOW(a)	((__u64)(a)[2] << 32 | (a)[3])
+
 static __always_inline void get_ends(struct ends *e, struct sock *sk)
 {
 	if (READ(sk, __sk_common.skc_family) == AF_INET6) {
@@ -378,38 +436,12 @@ static __always_inline void get_ends(struct ends *e, struct sock *sk)
 		mapped(e->local, READ(sk, __sk_common.skc_rcv_saddr));
 		mapped(e->remote, READ(sk, __sk_common.skc_daddr));
 	}
-}
-
-static __always_inline bool is_v4(const __u32 a[4])
-{
-	return !a[0] && !a[1] && a[2] == bpf_htonl(0xffff);
-}
-
-static __always_inline bool is_loopback_address(const __u32 a[4])
-{
-	if (is_v4(a))
-		return (a[3] & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
-	return !a[0] && !a[1] && !a[2] && a[3] == bpf_htonl(1);
+	e->kind = kind_of_ends(HIGH(e->local), LOW(e->local), HIGH(e->remote), LOW(e->remote));
 }
 
 static __always_inline bool same_address(const __u32 a[4], const __u32 b[4])
 {
 	return a[3] == b[3] && a[2] == b[2] && a[1] == b[1] && a[0] == b[0];
-}
-
-static __always_inline bool is_any(const __u32 a[4])
-{
-	return !a[0] && !a[1] && !a[3] && (!a[2] || a[2] == bpf_htonl(0xffff));
-}
-
-/*
- * A loopback address at either end will do: nothing else can be sent to or from
- * it, and an unconnected socket has no other end to look at.
- */
-static __always_inline bool is_loopback(const struct ends *e)
-{
-	return is_loopback_address(e->remote) || is_loopback_address(e->local) ||
-	       (!is_any(e->remote) && same_address(e->local, e->remote));
 }
 
 static __always_inline void set_remote(struct flow *f, struct sock *sk, const struct ends *e)
@@ -418,9 +450,9 @@ static __always_inline void set_remote(struct flow *f, struct sock *sk, const st
 	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
 	f->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
 	f->family = READ(sk, __sk_common.skc_family);
-	if (f->family == AF_INET6 && (is_v4(e->remote) || (is_any(e->remote) && is_v4(e->local))))
+	if (f->family == AF_INET6 && e->kind & ENDS_V4)
 		f->family = AF_INET;
-	f->flags = (is_any(e->remote) ? 0 : FLOW_CONNECTED) | (is_loopback(e) ? FLOW_LOOPBACK : 0);
+	f->flags = e->kind & (FLOW_CONNECTED | FLOW_LOOPBACK);
 }
 
 /* The first event of a process on a connection, in this generation. */
@@ -550,7 +582,7 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	}
 	add(&p->traffic.total, tx, bytes, calls);
 	get_ends(&e, sk);
-	if (is_loopback(&e))
+	if (e.kind & FLOW_LOOPBACK)
 		add(&p->traffic.loopback, tx, bytes, calls);
 	if (keep_flows)
 		count_flow(st, generation, p, key, sk, s, &e, protocol, tx, bytes, calls);

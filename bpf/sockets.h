@@ -64,11 +64,23 @@ static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 
 #endif
 
-/* The protocol whose column it is counted in, or -1: not counted. */
+/* The columns of the protocols that have one, and 1 more. */
+static const __u8 columns[] = {
+	[IPPROTO_ICMP] = PROTOCOL_ICMP + 1,   [IPPROTO_TCP] = PROTOCOL_TCP + 1,
+	[IPPROTO_UDP] = PROTOCOL_UDP + 1,     [IPPROTO_ICMPV6] = PROTOCOL_ICMP6 + 1,
+	[IPPROTO_SCTP] = PROTOCOL_SCTP + 1,   [IPPROTO_UDPLITE] = PROTOCOL_UDPLITE + 1,
+	[IPPROTO_MPTCP] = PROTOCOL_MPTCP + 1,
+};
+
+/*
+ * The protocol whose column it is counted in, or -1: not counted. Looked up, for
+ * the verifier would follow each case of a switch through all that comes after.
+ */
 static __always_inline int protocol_of(struct sock *sk)
 {
 	__u16 family = READ(sk, __sk_common.skc_family);
 	__u16 protocol;
+	int column = PROTOCOL_OTHER;
 
 	if (family == AF_PACKET)
 		return PROTOCOL_PACKET;
@@ -77,27 +89,11 @@ static __always_inline int protocol_of(struct sock *sk)
 	if (family != AF_INET && family != AF_INET6)
 		return -1;
 	protocol = READ(sk, sk_protocol);
-	switch (protocol) {
-	case IPPROTO_ICMP:
-		return PROTOCOL_ICMP;
-	case IPPROTO_ICMPV6:
-		return PROTOCOL_ICMP6;
-	}
-	if (READ(sk, sk_type) == SOCK_RAW)
+	if (protocol < sizeof(columns) && columns[protocol])
+		column = columns[protocol] - 1;
+	if (column != PROTOCOL_ICMP && column != PROTOCOL_ICMP6 && READ(sk, sk_type) == SOCK_RAW)
 		return PROTOCOL_RAW;
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return PROTOCOL_TCP;
-	case IPPROTO_UDP:
-		return PROTOCOL_UDP;
-	case IPPROTO_UDPLITE:
-		return PROTOCOL_UDPLITE;
-	case IPPROTO_SCTP:
-		return PROTOCOL_SCTP;
-	case IPPROTO_MPTCP:
-		return PROTOCOL_MPTCP;
-	}
-	return PROTOCOL_OTHER;
+	return column;
 }
 
 /*
