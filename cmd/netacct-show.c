@@ -9,11 +9,10 @@
 #include <time.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "columns.h"
 #include "json.h"
 #include "table.h"
-
-#define NS_PER_S 1000000000ULL
 
 static const char usage[] =
 	"Usage: netacct-show [options] [interval [count]]\n"

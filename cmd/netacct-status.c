@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "json.h"
 #include "status.h"
 #include "text.h"
@@ -83,12 +84,9 @@ static void print_text(const struct status *s, bool verbose)
 	char since[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
 	const struct totals *t = &s->totals;
 	double cost = status_cost(s);
-	struct timespec now;
 
 	/* By the clock that nobody sets. */
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	text_age(age, now.tv_sec * 1000000000ULL + now.tv_nsec -
-			      (s->meta.loaded_at_ns - s->meta.clock_offset_ns));
+	text_age(age, clock_ns(CLOCK_BOOTTIME) - (s->meta.loaded_at_ns - s->meta.clock_offset_ns));
 	printf("%-12s %s (%s), by version %s\n", s->counting ? "counting" : "stopped",
 	       text_time(since, s->meta.loaded_at_ns), age, s->meta.version);
 	if (*s->damage)

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "clock.h"
 #include "hooks.h"
 #include "generation.h"
 #include "take.h"
@@ -58,6 +60,19 @@ static void output_last(const struct cli *cli, const struct account *a, const ch
 }
 
 /*
+ * Readings are told apart by the second in which their account was loaded: the
+ * next one is not to be loaded in that of this one, which has given out some.
+ */
+static void outlive_second(const struct account *a)
+{
+	__u64 loaded = a->meta.loaded_at_ns, now;
+
+	while ((now = clock_ns(CLOCK_REALTIME)) / NS_PER_S == loaded / NS_PER_S)
+		(void)nanosleep(&(struct timespec){ .tv_nsec = NS_PER_S - now % NS_PER_S - 1 },
+				NULL);
+}
+
+/*
  * The turn stays ours until the end: nobody else changes the account any more.
  * False: there is none, but leftovers may be there.
  */
@@ -75,6 +90,8 @@ static bool take_last(const struct cli *cli, bool print, const char *to)
 	if (err < 0)
 		cli_open(cli, &a, true);
 	cli_turn(cli, &a);
+	if (print || a.state->generation > 0)
+		outlive_second(&a);
 	if (print)
 		output_last(cli, &a, to);
 	account_close(&a);

@@ -9,10 +9,9 @@
 
 #include <jansson.h>
 
+#include "clock.h"
 #include "document.h"
 #include "text.h"
-
-#define NS_PER_S 1000000000ULL
 
 static const char *const fields[] = { "tx_bytes", "rx_bytes", "tx_calls", "rx_calls" };
 #define FIELDS (sizeof(fields) / sizeof(*fields))

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include "clock.h"
 #include "counters.h"
 #include "pins.h"
 #include "generation.h"
@@ -405,11 +405,9 @@ int generation_point(const char *pin_dir, __u64 number)
 int generation_switch(const struct account *a, bool discard)
 {
 	__u64 number = newest(a) + 1;
-	struct timespec t;
 	int err;
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	err = set_generation(a, number, GENERATION_READY, t.tv_sec * 1000000000ULL + t.tv_nsec);
+	err = set_generation(a, number, GENERATION_READY, clock_ns(CLOCK_REALTIME));
 	if (!err)
 		err = set_generation(a, number - 1,
 				     discard ? GENERATION_DISCARDED : GENERATION_READY, 0);

@@ -6,12 +6,12 @@
 
 #include <jansson.h>
 
+#include "clock.h"
 #include "document.h"
 #include "output.h"
 #include "pins.h"
 #include "text.h"
 
-#define NS_PER_S 1000000000ULL
 #define MARK_LEN 512 /* at most */
 
 bool mark_is(const struct mark *a, const struct mark *b)

@@ -8,7 +8,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -16,6 +15,7 @@
 #include <bpf/libbpf.h>
 
 #include "bpffs.h"
+#include "clock.h"
 #include "generation.h"
 #include "pins.h"
 #include "placement.h"
@@ -159,14 +159,6 @@ static int load(struct placement *p, enum hook_set id)
 		return attach_probes(p, &p->set);
 	load_splice(p, &options);
 	return 0;
-}
-
-static __u64 clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
 static int read_boot_id(char *id, size_t size)

@@ -6,6 +6,7 @@
 
 #include <bpf/bpf.h>
 
+#include "clock.h"
 #include "counters.h"
 #include "pins.h"
 #include "reading.h"
@@ -250,12 +251,9 @@ static int read_tables(struct reading *r)
 
 static int begin(struct reading *r, const struct account *a)
 {
-	struct timespec t;
 	int err;
 
-	*r = (struct reading){ .account = a };
-	clock_gettime(CLOCK_REALTIME, &t);
-	r->taken_at_ns = t.tv_sec * 1000000000ULL + t.tv_nsec;
+	*r = (struct reading){ .account = a, .taken_at_ns = clock_ns(CLOCK_REALTIME) };
 	err = account_missed(a, &r->missed_events);
 	r->missed_known = !err;
 	/* Without the hooks, what they counted can be read all the same. */

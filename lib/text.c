@@ -6,9 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "text.h"
-
-#define NS_PER_S 1000000000ULL
 
 char *text_time(char buf[TEXT_TIME_LEN], __u64 epoch_ns)
 {

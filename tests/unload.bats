@@ -68,3 +68,16 @@ load helpers
 	run -2 netacct-unload everything
 	has "$output" "netacct-unload --help"
 }
+
+@test "accounts that were read are never loaded in one second" {
+	for ((n = 0; n < 3; n++)); do
+		netacct-load --no-flows
+		netacct-unload --json
+	done >"$BATS_TEST_TMPDIR/read"
+	netacct-load --no-flows
+	netacct-reset
+	netacct-unload
+	netacct-load --no-flows
+	netacct-show --json >>"$BATS_TEST_TMPDIR/read"
+	is "$(jq -r .loaded_at "$BATS_TEST_TMPDIR/read" | uniq -d)" ""
+}
