@@ -273,6 +273,23 @@ as_strace() {
 	! grep '^differs' <<<"$both" >&2
 }
 
+# calls NAMES COMMAND...: how many calls of each name the command makes, "NAME N" lines; what it prints is lost.
+calls() {
+	local log=$BATS_TEST_TMPDIR/calls
+
+	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e "trace=$1" -o "$log" -- "${@:2}" >/dev/null
+	grep -o '^[0-9 ]*[a-z0-9_]*(' "$log" | tr -d '0-9 (' | sort | uniq -c | awk '{ print $2, $1 }'
+}
+
+# spread N BETWEEN: some of the numbers up to N: the first, the last and so many between; on slow machines the
+# one in the middle.
+spread() {
+	awk -v last="$1" -v parts="$(($2 + 1))" -v slow="${NETACCT_TEST_SCALE-}" 'BEGIN {
+		if (slow) { print int((last + 1) / 2); exit }
+		for (k = 0; k <= parts; k++) { n = 1 + int(k * (last - 1) / parts); if (n != was) print n; was = n }
+	}'
+}
+
 # kill_at CALL N COMMAND...: kills the command as it is about to make its Nth call of this name.
 # (Leak checks cannot run under strace.)
 kill_at() {

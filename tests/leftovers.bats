@@ -2,19 +2,7 @@
 # A command that was killed leaves nothing that the next does not put right.
 load helpers
 
-# How many calls of each name the command makes: "NAME N" lines.
-count_calls() {
-	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e "trace=$CALLS" -o "$BATS_TEST_TMPDIR/calls" -- "$@" >/dev/null
-	grep -o '^[0-9 ]*[a-z0-9_]*(' "$BATS_TEST_TMPDIR/calls" | tr -d '0-9 (' | sort | uniq -c | awk '{ print $2, $1 }'
-}
 CALLS=bpf,mkdir,mkdirat,rename,renameat,renameat2,symlink,symlinkat,unlink,unlinkat,rmdir,chmod,fchmod,fchmodat,chown,fchown,fchownat,flock
-
-# Some of the numbers up to $1: the first, the last, and scaled $2 between.
-spread() {
-	awk -v last="$1" -v parts="$(($(scaled "$2") + 1))" 'BEGIN {
-		for (k = 0; k <= parts; k++) { n = 1 + int(k * (last - 1) / parts); if (n != was) print n; was = n }
-	}'
-}
 
 # loads_again: everything works after a kill.
 loads_again() {
@@ -26,7 +14,7 @@ loads_again() {
 
 @test "the loader killed anywhere: unload leaves nothing" {
 	before=$(bpf_objects)
-	calls=$(count_calls netacct-load)
+	calls=$(calls $CALLS netacct-load)
 	netacct-unload
 	nothing_since "$before"
 	while read -r call total; do
@@ -40,7 +28,7 @@ loads_again() {
 
 @test "the loader killed anywhere: the next load works" {
 	before=$(bpf_objects)
-	calls=$(count_calls netacct-load)
+	calls=$(calls $CALLS netacct-load)
 	netacct-unload
 	while read -r call total; do
 		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 3 || echo 0)"); do
@@ -55,7 +43,7 @@ loads_again() {
 @test "unload killed anywhere: the next unload leaves nothing, or a load works" {
 	before=$(bpf_objects)
 	netacct-load
-	calls=$(count_calls netacct-unload)
+	calls=$(calls $CALLS netacct-unload)
 	while read -r call total; do
 		for n in $(spread "$total" "$([ "$call" = bpf ] && echo 2 || echo 3)"); do
 			netacct-load --no-flows
@@ -77,7 +65,7 @@ loads_again() {
 	netacct-load
 	netacct-reset
 	loaded=$(bpf_objects | cut -d' ' -f1 | uniq -c)
-	calls=$(count_calls netacct-reset)
+	calls=$(calls $CALLS netacct-reset)
 	while read -r call total; do
 		for n in $(spread "$total" 5); do
 			kill_at "$call" "$n" netacct-reset >/dev/null

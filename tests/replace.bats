@@ -120,10 +120,9 @@ objects_at_most() {
 @test "load --replace killed anywhere: all goes on counting, and the next one ends it" {
 	netacct-load --no-flows
 	total=0
-	calls=$(ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e trace=bpf -o /dev/stdout netacct-load --replace |
-		grep -c 'bpf(')
+	read -r _ calls < <(calls bpf netacct-load --replace)
 	[ "$calls" -gt 100 ]
-	for ((n = calls; n > 0; n -= 20 * ${NETACCT_TEST_SCALE:-1})); do
+	for n in $(spread "$calls" 10); do
 		kill_at bpf "$n" netacct-load --replace
 		traffic tcp --comm aaa --bytes 10007 >/dev/null
 		total=$((total + 10007))

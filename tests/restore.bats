@@ -156,12 +156,11 @@ totals() {
 @test "load --restore killed anywhere: the next one restores it, once" {
 	saved
 	cp "$file" "$file.before"
-	for call in bpf write rename symlink; do
-		calls=$(ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e "trace=$call" -o /dev/stdout \
-			netacct-load --no-flows --restore "$file" | grep -c "$call(" || true)
-		netacct-unload
-		cp "$file.before" "$file"
-		for ((n = calls; n > 0; n -= (calls / 3 + 1) * ${NETACCT_TEST_SCALE:-1})); do
+	calls=$(calls bpf,write,rename,symlink netacct-load --no-flows --restore "$file")
+	netacct-unload
+	cp "$file.before" "$file"
+	while read -r call total; do
+		for n in $(spread "$total" 1); do
 			kill_at "$call" "$n" netacct-load --no-flows --restore "$file"
 			netacct-status >/dev/null 2>&1 || netacct-load --no-flows --restore "$file"
 			is "$call $n: $(rows aaa tx_bytes),$(rows aaa rx_bytes)" "$call $n: 3000003,3000003"
@@ -170,7 +169,7 @@ totals() {
 			has "$output" "restored at"
 			cp "$file.before" "$file"
 		done
-	done
+	done <<<"$calls"
 	# A load without it takes the mark back as well.
 	kill_at rename 2 netacct-load --no-flows --restore "$file"
 	netacct-unload || is $? 3
