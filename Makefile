@@ -158,7 +158,7 @@ deps:
 # Run again after deps, since this make looked around when nothing was there yet.
 demo check: root
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory run-$@
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
 
 root:
 	@[ "$$(id -u)" = 0 ] || \
@@ -176,7 +176,7 @@ run-check: all $(HELPERS:%=$(build)/tests/%)
 # On every kernel, one table; KERNEL="5.10 6.1" make check-kernels: on these.
 check-kernels: root
 	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(KERNEL_NEEDS)"
-	@$(MAKE) --no-print-directory run-$@
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
 
 run-check-kernels: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) tests/kernels
@@ -184,7 +184,7 @@ run-check-kernels: all $(HELPERS:%=$(build)/tests/%)
 # Every system call that fails, with every error, and every kill: takes some hours.
 check-faults: root
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory run-$@
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
 
 run-check-faults: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/faults
@@ -194,7 +194,7 @@ run-check-faults: all $(HELPERS:%=$(build)/tests/%)
 # FUZZ_SECONDS for each target, over what tests/fuzz/corpus and earlier runs have.
 fuzz:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(FUZZ_NEEDS)"
-	@$(MAKE) --no-print-directory run-fuzz
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-fuzz
 
 run-fuzz: fuzzers
 	$(Q)for target in $(FUZZERS); do \
@@ -208,7 +208,7 @@ fuzzers: $(FUZZERS:%=$(build)/fuzz/%)
 
 lint:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(LINT_NEEDS)"
-	@$(MAKE) --no-print-directory run-lint
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-lint
 
 run-lint: $(SKELETONS)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)

@@ -58,7 +58,7 @@ resets() {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	start
-	for ((round = 0; round < $(scaled 150); round++)); do
+	for ((round = 0; round < $(scaled 100); round++)); do
 		netacct-reset --json >"$out/$round" 3>&- &
 		sleep "0.$(printf %03d $((RANDOM % 300)))"
 		kill -KILL $! 2>/dev/null || true
@@ -70,7 +70,7 @@ resets() {
 
 # make check-faults does it 10,000, 100 and 100 times.
 @test "resets, upgrades and kills together, under load, change nothing" {
-	local resets=${RESETS:-$(scaled 200)} upgrades=${UPGRADES:-$(scaled 20)} kills=${KILLS:-$(scaled 20)}
+	local resets=${RESETS:-$(scaled 100)} upgrades=${UPGRADES:-$(scaled 20)} kills=${KILLS:-$(scaled 20)}
 	local victims=("netacct-reset --json" "netacct-load --replace" "netacct-show --json") moments=(250 2500 200) killed=0 n
 
 	out=$BATS_TEST_TMPDIR/out
