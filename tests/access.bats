@@ -15,6 +15,7 @@ teardown() {
 	clean_up
 }
 
+# bats test_tags=anywhere
 @test "not root: one line that says what is needed" {
 	run -1 as_nobody nogroup netacct-load
 	one_line

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # A bounded choice of what make check-faults does: of each system call one error, and one kill.
+# bats file_tags=anywhere
 load helpers
 
 # faults SCENARIO...: prints how many were injected.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What fuzzing has found, and what leads it everywhere, once more: make fuzz goes on from there.
+# bats file_tags=anywhere
 load helpers
 
 # once TARGET: over its corpus, as it is.

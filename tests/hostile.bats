@@ -19,6 +19,7 @@ names=(
 	$'\xe2\x80\xae\xe2\x80\x8b'
 )
 
+# bats test_tags=anywhere
 @test "names of control characters, quotes, escapes and broken UTF-8" {
 	netacct-load
 	truth=
@@ -48,6 +49,7 @@ names=(
 	is "$(wc -l <"$BATS_TEST_TMPDIR/taken")" 1
 }
 
+# bats test_tags=anywhere
 @test "a table has one line for each row, whatever the names" {
 	netacct-load
 	traffic udp --comm $'a\nb\nc' >/dev/null

@@ -16,6 +16,7 @@ load helpers
 		jq "[.[].formatted | select(.key.process.pid == $pid).value.counters.tx_bytes] | add")" 10007
 }
 
+# bats test_tags=anywhere
 @test "load again: says so, and is content if the options agree" {
 	netacct-load --max-processes 500
 	pins=$(find "$NETACCT_PIN_DIR" | sort)
@@ -107,6 +108,7 @@ load helpers
 	nothing_since "$objects"
 }
 
+# bats test_tags=anywhere
 @test "load: what cannot be meant is misuse" {
 	run -2 netacct-load --max-processes 0
 	run -2 netacct-load --max-processes many
@@ -225,6 +227,7 @@ said_wrong() {
 	nothing_since "$objects"
 }
 
+# bats test_tags=anywhere
 @test "load: bpffs is not mounted where it would vanish with the command" {
 	run -1 unshare --mount sh -c 'umount -l /sys/fs/bpf; exec netacct-load'
 	one_line

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What cannot be written is a failure, and loses nothing.
+# bats file_tags=anywhere
 load helpers
 
 # fails_to WHERE COMMAND...: with that redirection it exits with status 1 and one line.

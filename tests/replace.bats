@@ -34,6 +34,7 @@ objects_at_most() {
 	[ "$(bpf_objects | wc -l)" -le "$1" ]
 }
 
+# bats test_tags=anywhere
 @test "load on an older version: says so, and names --replace" {
 	load_other 0
 	is "$(version)" "$OTHER"
@@ -43,6 +44,7 @@ objects_at_most() {
 	is "$(version)" "$OTHER"
 }
 
+# bats test_tags=anywhere
 @test "load on a newer version does not name --replace" {
 	load_other 9
 	run -0 --separate-stderr netacct-load
@@ -75,11 +77,13 @@ objects_at_most() {
 	eventually "no more than $objects objects are in the kernel" objects_at_most "$objects"
 }
 
+# bats test_tags=anywhere
 @test "load --replace where nothing is loaded: loads" {
 	netacct-load --replace
 	netacct-status
 }
 
+# bats test_tags=anywhere
 @test "load --replace with other options: refused, with the way out" {
 	netacct-load --max-processes 500
 	before=$(programs)
@@ -92,6 +96,7 @@ objects_at_most() {
 	netacct-load --replace --max-processes 500
 }
 
+# bats test_tags=anywhere
 @test "load --replace on what another version hooked or pinned: refused, with the way out" {
 	netacct-load --no-flows
 	before=$(programs)

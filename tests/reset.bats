@@ -32,6 +32,7 @@ took() {
 	is "$(netacct-reset --json | jq .generation)" 1
 }
 
+# bats test_tags=anywhere
 @test "reset --to writes the same into a file" {
 	netacct-load
 	truth=$(traffic tcp)
@@ -42,6 +43,7 @@ took() {
 	is "$(find "$BATS_TEST_TMPDIR" -name 'out*')" "$file"
 }
 
+# bats test_tags=anywhere
 @test "reset that cannot write loses nothing: the next prints it first" {
 	netacct-load
 	truth=$(traffic tcp)
@@ -128,6 +130,7 @@ took() {
 	is "$(netacct-reset --json | jq .generation | paste -sd,)" 0,1
 }
 
+# bats test_tags=anywhere
 @test "reset: what cannot be meant is misuse" {
 	run -2 netacct-reset everything
 	has "$output" "netacct-reset --help"

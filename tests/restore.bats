@@ -44,6 +44,7 @@ totals() {
 	is "$(rows aaa tx_bytes),$(rows aaa rx_bytes)" 3000010,3000010
 }
 
+# bats test_tags=anywhere
 @test "load --restore: the sum over unload and restore is exact, round after round" {
 	for ((round = 1; round <= 4; round++)); do
 		netacct-load --no-flows ${restore:+--restore "$file"}
@@ -57,6 +58,7 @@ totals() {
 	is "$(sums <"$file")" "$(totals "$file")"
 }
 
+# bats test_tags=anywhere
 @test "load --restore after a reboot: names stay, what only that boot knew does not" {
 	saved
 	cgroup=$(jq -r '[.processes[] | select(.comm == "aaa").cgroup][0]' "$file")
@@ -90,6 +92,7 @@ totals() {
 	is "$(rows aaa tx_bytes),$(rows aaa rx_bytes)" 10030,10030
 }
 
+# bats test_tags=anywhere
 @test "a file is not restored twice" {
 	saved
 	netacct-load --restore "$file"
@@ -106,6 +109,7 @@ totals() {
 	is "$(rows aaa tx_bytes),$(rows aaa rx_bytes)" 7,7
 }
 
+# bats test_tags=anywhere
 @test "load --restore on what is loaded: refused, and the file is left alone" {
 	saved
 	before=$(sha256sum "$file")
@@ -117,6 +121,7 @@ totals() {
 	run -2 netacct-load --restore "$file" --replace
 }
 
+# bats test_tags=anywhere
 @test "load --restore of what is no reading: says why, and loads nothing" {
 	saved
 	objects=$(bpf_objects)
@@ -137,6 +142,7 @@ totals() {
 	netacct-load --restore "$file"
 }
 
+# bats test_tags=anywhere
 @test "load --restore that cannot mark the file: nothing is loaded, and the file is as it was" {
 	saved
 	mkdir "$BATS_TEST_TMPDIR/small"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What the commands wrote is read back whole, and nothing else is.
+# bats file_tags=anywhere
 load helpers
 
 # reading FILTER: a document, after a change by jq.

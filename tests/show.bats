@@ -14,6 +14,7 @@ show() {
 	netacct-show --json "${@:2}" | jq -c "$1"
 }
 
+# bats test_tags=anywhere
 @test "show: the table has the columns of the contract, most bytes first" {
 	three
 	run -0 --separate-stderr netacct-show
@@ -26,6 +27,7 @@ show() {
 	has "$(netacct-show --bytes)" 3000003
 }
 
+# bats test_tags=anywhere
 @test "show --no-header, --output, --numeric, --rows" {
 	three
 	is "$(netacct-show -H -o comm,tx_bytes,uid -b -r 1 | head -n 1 | tr -s ' ' | sed 's/^ *//')" "aaa (exited) 3000003 0"
@@ -37,6 +39,7 @@ show() {
 	run -2 netacct-show --rows many
 }
 
+# bats test_tags=anywhere
 @test "show --sort" {
 	three
 	is "$(show '[.processes[].comm] | unique | length > 2' --sort tx_bytes)" true
@@ -46,6 +49,7 @@ show() {
 	run -2 netacct-show --sort nonsense
 }
 
+# bats test_tags=anywhere
 @test "show --json: every key of the contract, on one line" {
 	three
 	run -0 --separate-stderr netacct-show --json
@@ -84,6 +88,7 @@ show() {
 	run -2 netacct-show --by nonsense
 }
 
+# bats test_tags=anywhere
 @test "show --format jsonl: a row a line" {
 	three
 	is "$(netacct-show --format jsonl | jq -s length)" "$(show '.processes | length')"
@@ -93,6 +98,7 @@ show() {
 	run -2 netacct-show --format nonsense
 }
 
+# bats test_tags=anywhere
 @test "show --to writes a file, whole or not at all" {
 	three
 	file=$BATS_TEST_TMPDIR/out.json
@@ -106,6 +112,7 @@ show() {
 	is "$(cat "$file")" before
 }
 
+# bats test_tags=anywhere
 @test "show: filters" {
 	three
 	pids=$(show '[.processes[] | select(.comm == "aaa").pid] | join(",")' | tr -d '"')
@@ -135,6 +142,7 @@ show() {
 	is "$(show '[.processes[] | select(.comm == "holder")]' --live)" '[]'
 }
 
+# bats test_tags=anywhere
 @test "show: from another shell, from cron, and later: the same" {
 	three
 	first=$(show '[.processes[] | select(.comm | test("^(aaa|bbb|ccc)$"))]')
@@ -147,6 +155,7 @@ show() {
 	is "$(show '[.processes[] | select(.comm | test("^(aaa|bbb|ccc)$"))]')" "$first"
 }
 
+# bats test_tags=anywhere
 @test "show with an interval: a reading each, and the run's totals at the end" {
 	netacct-load
 	run -0 --separate-stderr netacct-show --json 1 2
@@ -159,6 +168,7 @@ show() {
 	run -2 netacct-show 1 2 3
 }
 
+# bats test_tags=anywhere
 @test "show with an interval: rows that moved, then those of the whole run" {
 	netacct-load
 	hold_open -- tcp --comm holder
@@ -172,6 +182,7 @@ show() {
 		"$BATS_TEST_TMPDIR/out")" 10007
 }
 
+# bats test_tags=anywhere
 @test "show fails when its output cannot be written" {
 	three
 	run -1 bash -c 'netacct-show --json >/dev/full'
@@ -179,6 +190,7 @@ show() {
 	run -1 bash -c 'netacct-show --format jsonl >/dev/full'
 }
 
+# bats test_tags=anywhere
 @test "show will not read what is not an account" {
 	run -1 netacct-show --pin-dir "$BATS_TEST_TMPDIR"
 	one_line

@@ -31,12 +31,14 @@ load helpers
 	jq -e '. > 0' <<<"$cost"
 }
 
+# bats test_tags=anywhere
 @test "status fails when its output cannot be written" {
 	netacct-load
 	run -1 bash -c 'netacct-status >/dev/full'
 	run -1 bash -c 'netacct-status --json >/dev/full'
 }
 
+# bats test_tags=anywhere
 @test "help on stdout and 0, version, misuse 2: the same in every command" {
 	for command in load show reset unload status; do
 		run -0 --separate-stderr "netacct-$command" --help

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What stands where an account is to be, and is none, or no whole one any more.
+# bats file_tags=anywhere
 load helpers
 
 setup() {

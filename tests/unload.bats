@@ -24,6 +24,7 @@ load helpers
 	[ ! -e "$NETACCT_PIN_DIR" ]
 }
 
+# bats test_tags=anywhere
 @test "unload --to writes it into a file" {
 	netacct-load
 	traffic tcp >/dev/null
@@ -32,6 +33,7 @@ load helpers
 	[ ! -e "$NETACCT_PIN_DIR" ]
 }
 
+# bats test_tags=anywhere
 @test "unload that cannot write leaves everything, and counting goes on" {
 	netacct-load
 	first=$(traffic tcp)
@@ -53,6 +55,7 @@ load helpers
 		"[0,10007] [1,10007]"
 }
 
+# bats test_tags=anywhere
 @test "not loaded: exit 3, with the command to run" {
 	for command in show status reset unload; do
 		run -3 "netacct-$command"
@@ -64,6 +67,7 @@ load helpers
 	done
 }
 
+# bats test_tags=anywhere
 @test "unload: what cannot be meant is misuse" {
 	run -2 netacct-unload everything
 	has "$output" "netacct-unload --help"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # No byte is used before it is written, or after it is freed, and none is left behind.
+# bats file_tags=anywhere
 load helpers
 
 # clean COMMAND...: valgrind finds nothing to complain about. Debian 12's does not know fsopen(2), so
