@@ -94,7 +94,7 @@ function max(a, b) {
 
 END {
 	for (p = 1; p <= parts; p++) {
-		if (set[p] == "bats" || set[p] == "demo" || (p in none))
+		if (set[p] ~ /^bats/ || set[p] == "demo" || (p in none))
 			continue
 		width[p] = max(length(kernel[p]), length(set[p]))
 		column[kernel[p]] = 1
@@ -125,7 +125,7 @@ END {
 	print ""
 
 	for (p = 1; p <= parts; p++) {
-		if (set[p] == "bats") {
+		if (set[p] ~ /^bats/) {
 			missing = planned[p] - bats_passed[p] - bats_failed[p] - bats_skipped[p]
 			printf "bats on %s, %s: %d passed, %d failed, %d skipped%s%s\n", kernel[p], auto[p],
 				bats_passed[p], bats_failed[p], bats_skipped[p],
