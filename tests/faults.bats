@@ -29,7 +29,7 @@ faults() {
 }
 
 @test "system calls of unload fail, and it is killed there: the next one ends it" {
-	faults unload "unload --to"
+	faults "unload --to"
 }
 
 @test "system calls of show --to fail, and it is killed there: the file is the old one or the new one" {

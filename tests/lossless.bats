@@ -71,7 +71,7 @@ resets() {
 # make check-faults does it 10,000, 100 and 100 times.
 @test "resets, upgrades and kills together, under load, change nothing" {
 	local resets=${RESETS:-$(scaled 100)} upgrades=${UPGRADES:-$(scaled 20)} kills=${KILLS:-$(scaled 20)}
-	local victims=("netacct-reset --json" "netacct-load --replace" "netacct-show --json") moments=(250 2500 200) killed=0 n
+	local victims=("netacct-reset --json" "netacct-load --replace" "netacct-show --json") moments=(250 600 200) killed=0 n
 
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
