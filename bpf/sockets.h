@@ -64,7 +64,7 @@ static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 
 #endif
 
-/* The columns of the protocols that have one, and 1 more. */
+/* The columns of the protocols that have one, plus 1: 0 has none. */
 static const __u8 columns[] = {
 	[IPPROTO_ICMP] = PROTOCOL_ICMP + 1,   [IPPROTO_TCP] = PROTOCOL_TCP + 1,
 	[IPPROTO_UDP] = PROTOCOL_UDP + 1,     [IPPROTO_ICMPV6] = PROTOCOL_ICMP6 + 1,

@@ -273,12 +273,13 @@ as_strace() {
 	! grep '^differs' <<<"$both" >&2
 }
 
-# calls NAMES COMMAND...: how many calls of each name the command makes, "NAME N" lines; what it prints is lost.
+# calls NAMES COMMAND...: how many calls of each name the command makes, "NAME N" lines; what it prints is
+# lost. Fails if it makes none.
 calls() {
 	local log=$BATS_TEST_TMPDIR/calls
 
 	ASAN_OPTIONS=detect_leaks=0 strace -f -qq -e "trace=$1" -o "$log" -- "${@:2}" >/dev/null
-	grep -o '^[0-9 ]*[a-z0-9_]*(' "$log" | tr -d '0-9 (' | sort | uniq -c | awk '{ print $2, $1 }'
+	grep -o '^[0-9 ]*[a-z0-9_]*(' "$log" | tr -d '0-9 (' | sort | uniq -c | awk '{ print $2, $1 } END { exit !NR }'
 }
 
 # spread N BETWEEN: some of the numbers up to N: the first, the last and so many between; on slow machines the

@@ -103,11 +103,12 @@ resets() {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"
 	start
+	calls=$(calls bpf,write,pwrite64,rename,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,flock,fsync,close,munmap \
+		sh -c "exec netacct-reset --json >$out/first")
 	while read -r call total; do
 		for n in $(spread "$total" 5); do
 			kill_at "$call" "$n" netacct-reset --json >"$out/$call.$n"
 		done
-	done < <(calls bpf,write,pwrite64,rename,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,flock,fsync,close,munmap \
-		sh -c "exec netacct-reset --json >$out/first")
+	done <<<"$calls"
 	compare "$out"
 }
