@@ -15,6 +15,12 @@
 /* How many rows are given away at once where one is needed: few readers cross it. */
 #define FOLD_AT_ONCE 32
 
+/*
+ * How often room is asked for where another CPU gives rows away: it may be
+ * interrupted meanwhile. A CPU that interrupted it asks in vain.
+ */
+#define ROOM_TRIES 64
+
 const volatile bool keep_flows = true;
 
 /* What new rows are made from: they are larger than the stack. */
@@ -111,9 +117,8 @@ static __always_inline void process_key(struct process_key *key, struct task_str
 
 /*
  * Only one CPU gives away rows at a time: a row that is given away may be used
- * again at once, and the other must not hold it. Tries a while, since the
- * holder is quick; a CPU that interrupted the holder tries in vain. An element
- * of a map is a lock that Linux 5.10 has too.
+ * again at once, and the other must not hold it. An element of a map is a lock
+ * that Linux 5.10 has too.
  */
 static __always_inline bool fold_lock(void)
 {
@@ -241,26 +246,29 @@ __noinline int fold_flow(__u32 slot)
 	return 1;
 }
 
-/* Makes room in processes: adds some that have ended to finished. */
+/*
+ * Makes room in processes: adds some that have ended to finished. Whether there
+ * may be room now; another CPU that makes some counts.
+ */
 __noinline int fold_processes(__u64 generation)
 {
 	int any = 0;
 
 	if (!fold_lock())
-		return 0;
+		return 1;
 	for (int i = 0; i < FOLD_AT_ONCE && fold_process(generation); i++)
 		any = 1;
 	fold_unlock();
 	return any;
 }
 
-/* Makes room in flows: closed ones become other flows of their processes. */
+/* The same in flows: closed ones become other flows of their processes. */
 __noinline int fold_flows(__u32 slot)
 {
 	int any = 0;
 
 	if (!fold_lock())
-		return 0;
+		return 1;
 	for (int i = 0; i < FOLD_AT_ONCE && fold_flow(slot); i++)
 		any = 1;
 	fold_unlock();
@@ -346,7 +354,7 @@ static __noinline struct process *new_process(__u64 generation, const struct pro
 	if (key->pid && !BPF_CORE_READ(current_task(), signal, live.counter))
 		return NULL;
 	err = bpf_map_update_elem(table, key, &zero_process, BPF_NOEXIST);
-	if (err == -E2BIG && fold_processes(generation))
+	for (int i = 0; i < ROOM_TRIES && err == -E2BIG && fold_processes(generation); i++)
 		err = bpf_map_update_elem(table, key, &zero_process, BPF_NOEXIST);
 	p = bpf_map_lookup_elem(table, key);
 	if (p && !err) {
@@ -468,7 +476,7 @@ static __noinline struct flow *new_flow(__u64 generation, const struct flow_key 
 	if (!table || !t)
 		return NULL;
 	err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
-	if (err == -E2BIG && fold_flows(slot))
+	for (int i = 0; i < ROOM_TRIES && err == -E2BIG && fold_flows(slot); i++)
 		err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
 	f = bpf_map_lookup_elem(table, key);
 	if (!f || err)

@@ -47,6 +47,22 @@ stream() {
 	is "$(rows swarm tx_bytes)" $((rows * 303))
 }
 
+@test "short-lived processes on every CPU at once: all find a row" {
+	netacct-load --max-processes 2048
+	for comm in one two three four; do
+		traffic udp --comm $comm --swarm "$(scaled 4000)" --bytes 101 --chunk 101 >/dev/null &
+		pids+=" $!"
+	done
+	for pid in $pids; do
+		wait "$pid"
+	done
+	invariants
+	is "$(netacct-show --json | jq -c .no_row)" '{"tx_bytes":0,"rx_bytes":0,"tx_calls":0,"rx_calls":0}'
+	for comm in one two three four; do
+		is "$(rows $comm tx_bytes)" $(($(scaled 4000) * 101))
+	done
+}
+
 @test "names without end: what finds no room even folded is in no_row" {
 	netacct-load --max-processes 64
 	for ((round = 0; round < 300; round++)); do
