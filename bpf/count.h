@@ -137,34 +137,35 @@ static __always_inline void fold_unlock(void)
 	bpf_map_delete_elem(&folding, &zero);
 }
 
-static __always_inline struct finished *finished_row(__u32 slot, const struct process *p)
+static __noinline struct finished *finished_row(__u32 slot, const struct finished_key *key)
 {
 	void *table = TABLE(finished, slot);
 	struct totals *t = get_totals(slot);
-	struct finished_key key;
 	struct finished *f;
 
 	if (!table || !t)
 		return NULL;
-	__builtin_memcpy(key.comm, p->comm, sizeof(key.comm));
-	key.cgroup_id = p->cgroup_id;
-	key.uid = p->uid;
-	key.netns = p->netns;
-	f = bpf_map_lookup_elem(table, &key);
+	f = bpf_map_lookup_elem(table, key);
 	if (f)
 		return f;
-	if (bpf_map_update_elem(table, &key, &zero_finished, BPF_NOEXIST) == 0)
+	if (bpf_map_update_elem(table, key, &zero_finished, BPF_NOEXIST) == 0)
 		__sync_fetch_and_add(&t->finished_rows, 1);
-	return bpf_map_lookup_elem(table, &key);
+	return bpf_map_lookup_elem(table, key);
 }
 
 static __noinline void add_finished(__u32 slot, const struct process *p)
 {
 	const __u64 *from = (const __u64 *)&p->traffic;
-	struct finished *f = finished_row(slot, p);
+	struct finished_key key;
+	struct finished *f;
 	struct totals *t;
 	__u64 *to;
 
+	__builtin_memcpy(key.comm, p->comm, sizeof(key.comm));
+	key.cgroup_id = p->cgroup_id;
+	key.uid = p->uid;
+	key.netns = p->netns;
+	f = finished_row(slot, &key);
 	if (!f) {
 		t = get_totals(slot);
 		if (t)
@@ -302,27 +303,47 @@ static __noinline void note_cgroup(struct cgroup *cgroup, __u64 id)
 	name->level = BPF_CORE_READ(cgroup, level);
 }
 
-static __always_inline void set_owner(struct process *p, struct task_struct *task)
+static __always_inline void set_owner(__u32 *uid, __u64 *cgroup_id, struct task_struct *task)
 {
-	p->uid = bpf_get_current_uid_gid();
-	p->cgroup_id = bpf_get_current_cgroup_id();
-	note_cgroup(BPF_CORE_READ(task, cgroups, dfl_cgrp), p->cgroup_id);
+	*uid = bpf_get_current_uid_gid();
+	*cgroup_id = bpf_get_current_cgroup_id();
+	note_cgroup(BPF_CORE_READ(task, cgroups, dfl_cgrp), *cgroup_id);
+}
+
+/* What the current process is added up by once it has no row. */
+static __noinline void identify(struct finished_key *who, const struct process_key *key,
+				__u32 netns)
+{
+	struct task_struct *task = current_task();
+
+	__builtin_memset(who, 0, sizeof(*who));
+	who->netns = netns;
+	if (!key->pid) {
+		__builtin_memcpy(who->comm, "kernel", sizeof("kernel"));
+		return;
+	}
+	BPF_CORE_READ_STR_INTO(&who->comm, task, group_leader, comm);
+	if (BPF_CORE_READ(task, nsproxy))
+		who->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
+	set_owner(&who->uid, &who->cgroup_id, task);
 }
 
 /* Fills in who the current process is. */
 static __noinline void introduce(struct process *p, const struct process_key *key, __u32 netns)
 {
 	struct task_struct *task = current_task();
+	struct finished_key who;
 	struct pid *pid;
 	unsigned int level;
 
-	p->netns = netns;
+	identify(&who, key, netns);
+	__builtin_memcpy(p->comm, who.comm, sizeof(p->comm));
+	p->cgroup_id = who.cgroup_id;
+	p->uid = who.uid;
+	p->netns = who.netns;
 	p->first_seen_ns = bpf_ktime_get_boot_ns();
-	if (!key->pid) {
-		__builtin_memcpy(p->comm, "kernel", sizeof("kernel"));
+	if (!key->pid)
 		return;
-	}
-	BPF_CORE_READ_STR_INTO(&p->comm, task, group_leader, comm);
 	BPF_CORE_READ_STR_INTO(&p->parent_comm, task, group_leader, real_parent, group_leader,
 			       comm);
 	p->ppid = BPF_CORE_READ(task, group_leader, real_parent, tgid);
@@ -331,9 +352,6 @@ static __noinline void introduce(struct process *p, const struct process_key *ke
 	bpf_probe_read_kernel(&p->ns_pid, sizeof(p->ns_pid),
 			      (void *)pid + bpf_core_field_offset(struct pid, numbers) +
 				      level * bpf_core_type_size(struct upid));
-	if (BPF_CORE_READ(task, nsproxy))
-		p->netns = BPF_CORE_READ(task, nsproxy, net_ns, ns.inum);
-	set_owner(p, task);
 }
 
 /*
@@ -362,6 +380,20 @@ static __noinline struct process *new_process(__u64 generation, const struct pro
 		__sync_fetch_and_add(&t->process_rows, 1);
 	}
 	return p;
+}
+
+/* Where the current process finds no row: that of finished ones like it. */
+static __noinline struct finished *shared_row(__u32 slot, const struct process_key *key,
+					      __u32 netns)
+{
+	struct finished_key who;
+	struct finished *f;
+
+	identify(&who, key, netns);
+	f = finished_row(slot, &who);
+	if (f && !f->first_seen_ns)
+		f->first_seen_ns = bpf_ktime_get_boot_ns();
+	return f;
 }
 
 struct ends {
@@ -565,33 +597,45 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	__u64 generation = READ_ONCE(st->generation);
 	__u32 slot = generation & 1;
 	struct totals *t = get_totals(slot);
+	struct traffic *traffic = NULL;
+	struct finished *f;
 	struct process *p;
 	struct ends e;
+	__u32 netns;
 
 	if (!t)
 		return;
 	p = get_process(slot, key);
-	if (!p)
-		p = new_process(generation, key,
-				BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum));
+	if (!p) {
+		netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+		p = new_process(generation, key, netns);
+		f = p ? NULL : shared_row(slot, key, netns);
+		if (f) {
+			f->last_seen_ns = now(t);
+			traffic = &f->traffic;
+		}
+	}
 	if (p) {
 		p->last_seen_ns = now(t);
-		if (protocol >= 0 && protocol < PROTOCOLS)
-			add((struct counters *)&p->traffic.protocols + protocol, tx, bytes, calls);
+		traffic = &p->traffic;
 	}
+	if (traffic && protocol >= 0 && protocol < PROTOCOLS)
+		add((struct counters *)&traffic->protocols + protocol, tx, bytes, calls);
 	if (protocol == PROTOCOL_PACKET) {
 		add(&t->packet, tx, bytes, calls);
 		return;
 	}
 	add(&t->total, tx, bytes, calls);
-	if (!p) {
+	if (!traffic) {
 		add(&t->no_row, tx, bytes, calls);
 		return;
 	}
-	add(&p->traffic.total, tx, bytes, calls);
+	add(&traffic->total, tx, bytes, calls);
 	get_ends(&e, sk);
 	if (e.kind & FLOW_LOOPBACK)
-		add(&p->traffic.loopback, tx, bytes, calls);
+		add(&traffic->loopback, tx, bytes, calls);
+	if (!p)
+		return;
 	if (keep_flows)
 		count_flow(st, generation, p, key, sk, s, &e, protocol, tx, bytes, calls);
 	else

@@ -444,7 +444,7 @@ int BPF_PROG(executed, struct task_struct *task)
 
 	p = process_of(task, &key, &slot);
 	if (p)
-		set_owner(p, task);
+		set_owner(&p->uid, &p->cgroup_id, task);
 	return 0;
 }
 
