@@ -63,7 +63,7 @@ say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
 SETS     := tp_btf tracepoint kprobe splice
-SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption)
+SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption watch)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
@@ -81,7 +81,7 @@ all: $(addprefix $(build)/,$(COMMANDS))
 $(SETS:%=$(build)/%.bpf.o): $(build)/%.bpf.o: bpf/netacct.bpf.c $(wildcard bpf/*.h) | $(build)/lib
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -DSET_$$(echo $* | tr a-z A-Z) -c $< -o $@
 
-$(build)/preemption.bpf.o: bpf/preemption.bpf.c | $(build)/lib
+$(build)/preemption.bpf.o $(build)/watch.bpf.o: $(build)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) | $(build)/lib
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -c $< -o $@
 
 $(build)/%.skel.h: $(build)/%.bpf.o
@@ -89,7 +89,7 @@ $(build)/%.skel.h: $(build)/%.bpf.o
 		$(BPFTOOL) gen skeleton $< name $*$(if $(filter $*,$(SETS)),_set) && \
 		echo '/* NOLINTEND */' ) >$@
 
-$(build)/lib/sets.o: $(SKELETONS)
+$(build)/lib/sets.o $(build)/lib/watch.o: $(SKELETONS)
 
 $(build)/lib/%.o: lib/%.c | $(build)/lib
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -120,7 +120,7 @@ FUZZFLAGS := -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-sanitize-recover=all \
 FUZZLIB   := $(patsubst %.c,$(build)/fuzz/%.o,$(wildcard lib/*.c))
 WRAPS      = $(sort $(shell grep -o '__wrap_[a-z_]*' $<))
 
-$(build)/fuzz/lib/sets.o: $(SKELETONS)
+$(build)/fuzz/lib/sets.o $(build)/fuzz/lib/watch.o: $(SKELETONS)
 
 $(build)/fuzz/lib/%.o: lib/%.c | $(build)/fuzz
 	$(call say,FUZZCC,$@)$(CLANG) $(CPPFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@

@@ -1,0 +1,546 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* netacct-watch - connections as they open and close */
+#include <errno.h>
+#include <inttypes.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+
+#include "cli.h"
+#include "clock.h"
+#include "filter.h"
+#include "names.h"
+#include "text.h"
+#include "watch.h"
+
+static const char usage[] =
+	"Usage: netacct-watch [options]\n"
+	"\n"
+	"Show each TCP connection as it opens, fails to open, and closes: who opened it,\n"
+	"from where to where, how long it took, and the bytes both ways. Until Ctrl-C.\n"
+	"No account needs to be loaded.\n"
+	"\n"
+	"  -j, --json         print JSON, one object a line\n"
+	"  -b, --bytes        exact numbers of bytes\n"
+	"  -H, --no-header    leave out the first lines and the last\n"
+	"  -n, --numeric      numbers for users\n"
+	"      --count N      end after N events are shown\n"
+	"      --seconds N    end after N seconds\n"
+	"      --buffer KIB   room for events that are not printed yet (4096), a power of 2\n"
+	"\n"
+	"Filters; a list or repeats mean any of them, and ! in front all others:\n"
+	"  -p, --pid LIST     process ids\n"
+	"      --comm LIST    names of commands, may hold * and ?\n"
+	"      --user LIST    names or ids of users\n"
+	"  -4                 IPv4 only\n"
+	"  -6                 IPv6 only\n"
+	"      --port N       either end has this port\n"
+	"      --no-loopback  leave out what stays on this machine\n"
+	"\n" CLI_USAGE;
+
+enum { COUNT = CLI_OWN, SECONDS, BUFFER, COMM, USER, PORT, NO_LOOPBACK };
+
+static const struct option options[] = {
+	{ "json", no_argument, NULL, 'j' },
+	{ "bytes", no_argument, NULL, 'b' },
+	{ "no-header", no_argument, NULL, 'H' },
+	{ "numeric", no_argument, NULL, 'n' },
+	{ "count", required_argument, NULL, COUNT },
+	{ "seconds", required_argument, NULL, SECONDS },
+	{ "buffer", required_argument, NULL, BUFFER },
+	{ "pid", required_argument, NULL, 'p' },
+	{ "comm", required_argument, NULL, COMM },
+	{ "user", required_argument, NULL, USER },
+	{ "port", required_argument, NULL, PORT },
+	{ "no-loopback", no_argument, NULL, NO_LOOPBACK },
+	CLI_LONG,
+	{},
+};
+
+#define SCHEMA	1
+#define MAX_KIB (1 << 20)
+
+static const char *const whats[] = {
+	[WATCH_OPEN] = "open",
+	[WATCH_ACCEPT] = "accept",
+	[WATCH_FAILED] = "failed",
+	[WATCH_CLOSE] = "close",
+};
+
+struct watching {
+	struct watcher *watcher;
+	struct filter filter;
+	struct names names;
+	struct libscols_table *table;
+	unsigned long long count, seconds, shown;
+	size_t ring_bytes;
+	__u16 family, port;
+	bool json, bytes, no_header, numeric;
+};
+
+static void add_filter(struct watching *w, enum filter_list list)
+{
+	const char *bad;
+	int error = filter_add(&w->filter, list, optarg, &bad);
+
+	if (error == -ENOENT)
+		cli_misuse("no such user: '%s'", bad);
+	if (error == -EINVAL)
+		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
+	if (error)
+		cli_fail(error, "cannot filter");
+}
+
+static size_t ring_bytes(const char *text)
+{
+	size_t bytes = cli_number("--buffer", text, 1, MAX_KIB) * 1024;
+
+	if (bytes & (bytes - 1) || bytes < (size_t)sysconf(_SC_PAGESIZE))
+		cli_misuse("--buffer takes a power of 2, and of pages, not '%s'", text);
+	return bytes;
+}
+
+static void parse_option(struct watching *w, struct cli *cli, int c)
+{
+	switch (c) {
+	case 'j':
+		w->json = true;
+		return;
+	case 'b':
+		w->bytes = true;
+		return;
+	case 'H':
+		w->no_header = true;
+		return;
+	case 'n':
+		w->numeric = true;
+		return;
+	case COUNT:
+		w->count = cli_number("--count", optarg, 1, UINT32_MAX);
+		return;
+	case SECONDS:
+		w->seconds = cli_number("--seconds", optarg, 1, 1000000000);
+		return;
+	case BUFFER:
+		w->ring_bytes = ring_bytes(optarg);
+		return;
+	case 'p':
+		add_filter(w, FILTER_PID);
+		return;
+	case COMM:
+		add_filter(w, FILTER_COMM);
+		return;
+	case USER:
+		add_filter(w, FILTER_USER);
+		return;
+	case '4':
+	case '6':
+		w->family = c == '4' ? AF_INET : AF_INET6;
+		return;
+	case PORT:
+		w->port = cli_number("--port", optarg, 1, 65535);
+		return;
+	case NO_LOOPBACK:
+		w->filter.no_loopback = true;
+		return;
+	default:
+		cli_option(cli, c);
+	}
+}
+
+static void parse(struct watching *w, struct cli *cli, int argc, char **argv)
+{
+	int c;
+
+	*w = (struct watching){ .ring_bytes = 4096 * 1024 };
+	while ((c = getopt_long(argc, argv, CLI_SHORT "jbHnp:46", options, NULL)) != -1)
+		parse_option(w, cli, c);
+	cli_no_arguments(argc, argv);
+}
+
+static bool is_loopback(const struct watch_event *e)
+{
+	static const __u8 one[16] = { [15] = 1 };
+
+	if (memcmp(e->local_address, e->remote_address, 16) == 0)
+		return true;
+	return e->family == AF_INET ? e->remote_address[12] == 127
+				    : memcmp(e->remote_address, one, 16) == 0;
+}
+
+static bool is_wanted(const struct watching *w, const struct watch_event *e)
+{
+	const struct flow flow = { .flags = is_loopback(e) ? FLOW_LOOPBACK : 0 };
+	bool owned = e->flags & WATCH_OWNED;
+	char comm[WATCH_COMM_LEN + 1] = {};
+
+	memcpy(comm, e->comm, WATCH_COMM_LEN);
+	if (w->family && w->family != e->family)
+		return false;
+	if (w->port && w->port != e->local_port && w->port != e->remote_port)
+		return false;
+	return filter_flow(&w->filter, &flow) &&
+	       filter_opener(&w->filter, comm, owned ? (__s64)e->pid : -1,
+			     owned ? e->uid : UINT32_MAX);
+}
+
+/* By the clock as it is set now: it may have been set since we began. */
+static __u64 epoch_ns(__u64 boot_ns)
+{
+	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME) + boot_ns;
+}
+
+static void print_json(json_t *json)
+{
+	if (!json)
+		cli_fail(ENOMEM, "cannot print");
+	json_dumpf(json, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(json);
+}
+
+static json_t *number_if(bool known, __u64 number)
+{
+	return known ? json_integer((json_int_t)number) : json_null();
+}
+
+static json_t *string_or_null(const char *s)
+{
+	char *clean = s ? text_utf8(s) : NULL;
+	json_t *json = clean ? json_string(clean) : json_null();
+
+	free(clean);
+	return json;
+}
+
+static json_t *counts_json(const struct watching *w)
+{
+	struct watcher_counts c;
+
+	watcher_count(w->watcher, &c);
+	return json_pack("{sI sI}", "missed_events", (json_int_t)c.missed, "no_room",
+			 (json_int_t)c.no_room);
+}
+
+static json_t *who_json(struct watching *w, const struct watch_event *e)
+{
+	bool owned = e->flags & WATCH_OWNED;
+	char comm[WATCH_COMM_LEN + 1] = {};
+
+	memcpy(comm, e->comm, WATCH_COMM_LEN);
+	return json_pack("{so so so so}", "pid", number_if(owned, e->pid), "comm",
+			 string_or_null(owned ? comm : NULL), "uid", number_if(owned, e->uid),
+			 "user", string_or_null(owned ? names_user(&w->names, e->uid) : NULL));
+}
+
+static json_t *ends_json(const struct watch_event *e)
+{
+	char local[TEXT_ADDRESS_LEN], remote[TEXT_ADDRESS_LEN];
+	bool bound = e->flags & WATCH_BOUND;
+
+	text_address(local, e->local_address, e->family);
+	text_address(remote, e->remote_address, e->family);
+	return json_pack("{ss ss so so ss si sI}", "protocol", "tcp", "family",
+			 text_family(e->family), "local_address",
+			 string_or_null(bound ? local : NULL), "local_port",
+			 number_if(bound && e->local_port, e->local_port), "remote_address", remote,
+			 "remote_port", e->remote_port, "netns", (json_int_t)e->netns);
+}
+
+static json_t *measures_json(const struct watch_event *e)
+{
+	bool timed = e->flags & WATCH_TIMED, closed = e->what == WATCH_CLOSE;
+	const char *direction = e->flags & WATCH_OUT ? "out" : e->flags & WATCH_IN ? "in" : NULL;
+
+	return json_pack("{so so so so so so}", "direction", string_or_null(direction),
+			 "latency_ns", number_if(timed && !closed, e->took_ns), "duration_ns",
+			 number_if(timed && closed, e->took_ns), "tx_bytes",
+			 number_if(closed, e->tx_bytes), "rx_bytes", number_if(closed, e->rx_bytes),
+			 "error", string_or_null(e->error ? strerrorname_np(e->error) : NULL));
+}
+
+static json_t *moment_json(const char *what, __u64 ns)
+{
+	char time[TEXT_TIME_LEN];
+
+	return json_pack("{ss ss sI}", "event", what, "time", text_time(time, ns), "time_ns",
+			 (json_int_t)ns);
+}
+
+/* Takes `more` over. */
+static void add(json_t *json, json_t *more)
+{
+	if (!json || !more || json_object_update(json, more) < 0)
+		cli_fail(ENOMEM, "cannot print");
+	json_decref(more);
+}
+
+static void print_event_json(struct watching *w, const struct watch_event *e)
+{
+	json_t *json = moment_json(whats[e->what], epoch_ns(e->time_ns));
+
+	add(json, who_json(w, e));
+	add(json, ends_json(e));
+	add(json, measures_json(e));
+	add(json, counts_json(w));
+	print_json(json);
+}
+
+enum { TIME, PID, WHO, NAME, EVENT, LOCAL, REMOTE, TX, RX, MS, ERROR, N_CELLS };
+
+static const struct {
+	const char *title;
+	int width; /* wider ones push the others aside: no line knows those to come */
+	int flags;
+} cells[N_CELLS] = {
+	[TIME] = { "TIME", 20, 0 },
+	[PID] = { "PID", 7, SCOLS_FL_RIGHT },
+	[WHO] = { "USER", 8, 0 },
+	[NAME] = { "COMM", 15, 0 },
+	[EVENT] = { "EVENT", 6, 0 },
+	[LOCAL] = { "LOCAL", 21, 0 },
+	[REMOTE] = { "REMOTE", 21, 0 },
+	[TX] = { "TX_BYTES", 8, SCOLS_FL_RIGHT },
+	[RX] = { "RX_BYTES", 8, SCOLS_FL_RIGHT },
+	[MS] = { "MS", 9, SCOLS_FL_RIGHT },
+	[ERROR] = { "ERROR", 1, 0 },
+};
+
+static void make_table(struct watching *w)
+{
+	w->table = scols_new_table();
+	if (!w->table)
+		cli_fail(ENOMEM, "cannot print");
+	scols_table_enable_noheadings(w->table, 1);
+	scols_table_set_termforce(w->table, SCOLS_TERMFORCE_NEVER);
+	for (int i = 0; i < N_CELLS; i++)
+		if (!scols_table_new_column(w->table, cells[i].title, cells[i].width,
+					    cells[i].flags))
+			cli_fail(ENOMEM, "cannot print");
+}
+
+/* The library makes names harmless, and knows how wide they are. */
+static void print_cells(const struct watching *w, const char *const text[N_CELLS])
+{
+	struct libscols_line *line = scols_table_new_line(w->table, NULL);
+	char *all = NULL;
+
+	for (int i = 0; line && i < N_CELLS; i++)
+		if (scols_line_set_data(line, i, text[i]))
+			line = NULL;
+	if (!line || scols_print_table_to_string(w->table, &all))
+		cli_fail(ENOMEM, "cannot print");
+	puts(all);
+	free(all);
+	scols_table_remove_lines(w->table);
+}
+
+static const char *end_text(char text[TEXT_ADDRESS_LEN + 10], const __u8 address[16], __u16 port,
+			    __u16 family)
+{
+	char plain[TEXT_ADDRESS_LEN];
+
+	text_address(plain, address, family);
+	snprintf(text, TEXT_ADDRESS_LEN + 10, family == AF_INET6 ? "[%s]:%u" : "%s:%u", plain,
+		 port);
+	return text;
+}
+
+static const char *size_text(const struct watching *w, char text[TEXT_SIZE_LEN], __u64 bytes)
+{
+	if (!w->bytes)
+		return text_size(text, bytes);
+	snprintf(text, TEXT_SIZE_LEN, "%" PRIu64, (uint64_t)bytes);
+	return text;
+}
+
+static const char *error_text(const struct watch_event *e)
+{
+	if (e->error)
+		return strerrordesc_np(e->error) ?: "unknown error";
+	return e->what == WATCH_FAILED ? "given up" : "-";
+}
+
+static void print_event_text(struct watching *w, const struct watch_event *e)
+{
+	char time[TEXT_TIME_LEN], pid[16], uid[16],
+		comm[WATCH_COMM_LEN + 1] = {}, ms[32], tx[TEXT_SIZE_LEN], rx[TEXT_SIZE_LEN],
+				      ends[2][TEXT_ADDRESS_LEN + 10];
+	bool owned = e->flags & WATCH_OWNED, closed = e->what == WATCH_CLOSE;
+	const char *user = w->numeric || !owned ? NULL : names_user(&w->names, e->uid);
+
+	memcpy(comm, e->comm, WATCH_COMM_LEN);
+	snprintf(pid, sizeof(pid), "%" PRIu32, e->pid);
+	snprintf(uid, sizeof(uid), "%" PRIu32, e->uid);
+	snprintf(ms, sizeof(ms), "%.3f", e->took_ns / 1e6);
+	print_cells(w,
+		    (const char *const[N_CELLS]){
+			    [TIME] = text_time(time, epoch_ns(e->time_ns)),
+			    [PID] = owned ? pid : "-",
+			    [WHO] = owned ? user ?: uid : "-",
+			    [NAME] = owned ? comm : "-",
+			    [EVENT] = whats[e->what],
+			    [LOCAL] = e->flags & WATCH_BOUND ? end_text(ends[0], e->local_address,
+									e->local_port, e->family)
+							     : "-",
+			    [REMOTE] =
+				    end_text(ends[1], e->remote_address, e->remote_port, e->family),
+			    [TX] = closed ? size_text(w, tx, e->tx_bytes) : "-",
+			    [RX] = closed ? size_text(w, rx, e->rx_bytes) : "-",
+			    [MS] = e->flags & WATCH_TIMED ? ms : "-",
+			    [ERROR] = error_text(e),
+		    });
+}
+
+/* Each line reaches its reader at once. */
+static int on_event(void *arg, const struct watch_event *e)
+{
+	struct watching *w = arg;
+
+	if (e->what > WATCH_CLOSE || !is_wanted(w, e))
+		return 0;
+	if (w->json)
+		print_event_json(w, e);
+	else
+		print_event_text(w, e);
+	cli_finish();
+	return ++w->shown == w->count ? -ECANCELED : 0;
+}
+
+static void print_begin(const struct watching *w)
+{
+	const char *titles[N_CELLS];
+	char hostname[256] = "", time[TEXT_TIME_LEN];
+	json_t *json;
+
+	if (w->json) {
+		gethostname(hostname, sizeof(hostname) - 1);
+		json = moment_json("begin", clock_ns(CLOCK_REALTIME));
+		add(json, json_pack("{si ss so}", "schema", SCHEMA, "version", NETACCT_VERSION,
+				    "hostname", string_or_null(hostname)));
+		print_json(json);
+	} else {
+		printf("watching since %s; Ctrl-C ends\n",
+		       text_time(time, clock_ns(CLOCK_REALTIME)));
+		for (int i = 0; i < N_CELLS; i++)
+			titles[i] = cells[i].title;
+		print_cells(w, titles);
+	}
+	cli_finish();
+}
+
+static void print_end(const struct watching *w)
+{
+	struct watcher_counts c;
+	json_t *json;
+
+	if (w->json) {
+		json = moment_json("end", clock_ns(CLOCK_REALTIME));
+		add(json, json_pack("{sI}", "events", (json_int_t)w->shown));
+		add(json, counts_json(w));
+		print_json(json);
+		return;
+	}
+	watcher_count(w->watcher, &c);
+	printf("%llu events shown, %" PRIu64 " missed", w->shown, (uint64_t)c.missed);
+	if (c.no_room)
+		printf(", %" PRIu64 " connections not remembered from their opening",
+		       (uint64_t)c.no_room);
+	putchar('\n');
+}
+
+static int signal_fd(void)
+{
+	sigset_t signals;
+	int fd;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (fd < 0)
+		cli_fail(errno, "cannot wait for signals");
+	return fd;
+}
+
+/* False: the end has come, by a signal or by the clock. */
+static bool wait_for_events(const struct watching *w, int signals, __u64 until)
+{
+	struct pollfd fds[] = {
+		{ .fd = watcher_fd(w->watcher), .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = STDOUT_FILENO }, /* a reader that goes away, though nothing happens */
+	};
+	__u64 now = clock_ns(CLOCK_MONOTONIC);
+	__u64 ms = until > now ? (until - now) / 1000000 + 1 : 0;
+
+	if (poll(fds, 3, !until ? -1 : ms < 3600000 ? (int)ms : 3600000) < 0)
+		cli_fail(errno, "cannot wait for events");
+	if (fds[2].revents & POLLERR)
+		cli_fail(EPIPE, "cannot write the output");
+	return !(fds[1].revents & POLLIN) && (!until || clock_ns(CLOCK_MONOTONIC) < until);
+}
+
+static void watch(struct watching *w, int signals)
+{
+	__u64 until = w->seconds ? clock_ns(CLOCK_MONOTONIC) + w->seconds * NS_PER_S : 0;
+	bool more = true;
+	int error = 0;
+
+	/* What came before the end is shown, too. */
+	while (more && !error) {
+		more = wait_for_events(w, signals, until);
+		error = watcher_take(w->watcher);
+	}
+	if (error && error != -ECANCELED)
+		cli_fail(error, "cannot read the events");
+}
+
+static void start(struct watching *w)
+{
+	char what[WATCHER_WHAT];
+	int error = watcher_start(&w->watcher, w->ring_bytes, on_event, w, what);
+
+	if (error == -EPERM || error == -EACCES)
+		cli_fail(error, "%s: it needs root", what);
+	if (error)
+		cli_fail(error == -ENOTSUP ? 0 : error, "%s", what);
+}
+
+int main(int argc, char **argv)
+{
+	struct watching w;
+	struct cli cli;
+	int signals;
+
+	cli_init(&cli, usage);
+	parse(&w, &cli, argc, argv);
+	setlocale(LC_CTYPE, "");
+	names_init(&w.names, NULL);
+	make_table(&w);
+
+	signals = signal_fd();
+	start(&w);
+	if (!w.no_header)
+		print_begin(&w);
+	watch(&w, signals);
+	if (!w.no_header)
+		print_end(&w);
+
+	watcher_stop(w.watcher);
+	close(signals);
+	scols_unref_table(w.table);
+	names_free(&w.names);
+	filter_free(&w.filter);
+	return cli_finish();
+}
