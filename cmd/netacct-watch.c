@@ -297,51 +297,65 @@ static void print_event_json(struct watching *w, const struct watch_event *e)
 
 enum { TIME, PID, WHO, NAME, EVENT, LOCAL, REMOTE, TX, RX, MS, ERROR, N_CELLS };
 
+/* Line 0 of the table is not printed: it makes columns as wide as most cells are. */
 static const struct {
 	const char *title;
-	int width; /* wider ones push the others aside: no line knows those to come */
+	const char *ruler;
 	int flags;
 } cells[N_CELLS] = {
-	[TIME] = { "TIME", 20, 0 },
-	[PID] = { "PID", 7, SCOLS_FL_RIGHT },
-	[WHO] = { "USER", 8, 0 },
-	[NAME] = { "COMM", 15, 0 },
-	[EVENT] = { "EVENT", 6, 0 },
-	[LOCAL] = { "LOCAL", 21, 0 },
-	[REMOTE] = { "REMOTE", 21, 0 },
-	[TX] = { "TX_BYTES", 8, SCOLS_FL_RIGHT },
-	[RX] = { "RX_BYTES", 8, SCOLS_FL_RIGHT },
-	[MS] = { "MS", 9, SCOLS_FL_RIGHT },
-	[ERROR] = { "ERROR", 1, 0 },
+	[TIME] = { "TIME", "2000-01-01T00:00:00Z", 0 },
+	[PID] = { "PID", "1234567", SCOLS_FL_RIGHT },
+	[WHO] = { "USER", "username", 0 },
+	[NAME] = { "COMM", "fifteen letters", 0 },
+	[EVENT] = { "EVENT", "accept", 0 },
+	[LOCAL] = { "LOCAL", "192.168.100.100:12345", 0 },
+	[REMOTE] = { "REMOTE", "192.168.100.100:12345", 0 },
+	[TX] = { "TX_BYTES", "12345678", SCOLS_FL_RIGHT },
+	[RX] = { "RX_BYTES", "12345678", SCOLS_FL_RIGHT },
+	[MS] = { "MS", "12345.678", SCOLS_FL_RIGHT },
+	[ERROR] = { "ERROR", "-", 0 },
 };
+
+static struct libscols_line *add_line(const struct watching *w, const char *const text[N_CELLS])
+{
+	struct libscols_line *line = scols_table_new_line(w->table, NULL);
+
+	for (int i = 0; line && i < N_CELLS; i++)
+		if (scols_line_set_data(line, i, text[i]))
+			line = NULL;
+	if (!line)
+		cli_fail(ENOMEM, "cannot print");
+	return line;
+}
 
 static void make_table(struct watching *w)
 {
+	const char *rulers[N_CELLS];
+
 	w->table = scols_new_table();
 	if (!w->table)
 		cli_fail(ENOMEM, "cannot print");
 	scols_table_enable_noheadings(w->table, 1);
 	scols_table_set_termforce(w->table, SCOLS_TERMFORCE_NEVER);
-	for (int i = 0; i < N_CELLS; i++)
-		if (!scols_table_new_column(w->table, cells[i].title, cells[i].width,
-					    cells[i].flags))
+	for (int i = 0; i < N_CELLS; i++) {
+		rulers[i] = cells[i].ruler;
+		if (!scols_table_new_column(w->table, cells[i].title, 0, cells[i].flags))
 			cli_fail(ENOMEM, "cannot print");
+	}
+	add_line(w, rulers);
 }
 
 /* The library makes names harmless, and knows how wide they are. */
 static void print_cells(const struct watching *w, const char *const text[N_CELLS])
 {
-	struct libscols_line *line = scols_table_new_line(w->table, NULL);
+	struct libscols_line *line = add_line(w, text);
 	char *all = NULL;
 
-	for (int i = 0; line && i < N_CELLS; i++)
-		if (scols_line_set_data(line, i, text[i]))
-			line = NULL;
-	if (!line || scols_print_table_to_string(w->table, &all))
+	if (scols_table_print_range_to_string(w->table, line, line, &all))
 		cli_fail(ENOMEM, "cannot print");
 	puts(all);
 	free(all);
-	scols_table_remove_lines(w->table);
+	scols_table_remove_line(w->table, line);
 }
 
 static const char *end_text(char text[TEXT_ADDRESS_LEN + 10], const __u8 address[16], __u16 port,
