@@ -177,20 +177,26 @@ static bool is_loopback(const struct watch_event *e)
 				    : memcmp(e->remote_address, one, 16) == 0;
 }
 
+/* As a row of a process and one of a connection: the filters are those of netacct-show. */
 static bool is_wanted(const struct watching *w, const struct watch_event *e)
 {
-	const struct flow flow = { .flags = is_loopback(e) ? FLOW_LOOPBACK : 0 };
-	bool owned = e->flags & WATCH_OWNED;
-	char comm[WATCH_COMM_LEN + 1] = {};
+	struct process_row row = { .key.pid = e->pid, .p.uid = e->uid };
+	struct flow flow = { .family = e->family, .netns = e->netns, .flags = FLOW_CONNECTED };
 
-	memcpy(comm, e->comm, WATCH_COMM_LEN);
+	if (!(e->flags & WATCH_OWNED))
+		row.p.uid = UINT32_MAX;
+	memcpy(row.p.comm, e->comm, sizeof(row.p.comm));
+	memcpy(flow.local_address, e->local_address, sizeof(flow.local_address));
+	memcpy(flow.remote_address, e->remote_address, sizeof(flow.remote_address));
+	flow.local_port = e->local_port;
+	flow.remote_port = e->remote_port;
+	if (is_loopback(e))
+		flow.flags |= FLOW_LOOPBACK;
 	if (w->family && w->family != e->family)
 		return false;
 	if (w->port && w->port != e->local_port && w->port != e->remote_port)
 		return false;
-	return filter_flow(&w->filter, &flow) &&
-	       filter_opener(&w->filter, comm, owned ? (__s64)e->pid : -1,
-			     owned ? e->uid : UINT32_MAX);
+	return filter_process(&w->filter, &row) && filter_flow(&w->filter, &flow);
 }
 
 /* By the clock as it is set now: it may have been set since we began. */
@@ -467,9 +473,19 @@ static void print_end(const struct watching *w)
 	watcher_count(w->watcher, &c);
 	printf("%llu events shown, %" PRIu64 " missed", w->shown, (uint64_t)c.missed);
 	if (c.no_room)
-		printf(", %" PRIu64 " connections not remembered from their opening",
-		       (uint64_t)c.no_room);
+		printf(", %" PRIu64 " connections not remembered", (uint64_t)c.no_room);
 	putchar('\n');
+}
+
+/* Where no last line is wanted, it is said all the same if it is not 0. */
+static void warn_of_missed(const struct watching *w)
+{
+	struct watcher_counts c;
+
+	watcher_count(w->watcher, &c);
+	if (c.missed || c.no_room)
+		cli_warn(0, "%" PRIu64 " events missed, %" PRIu64 " connections not remembered",
+			 (uint64_t)c.missed, (uint64_t)c.no_room);
 }
 
 static int signal_fd(void)
@@ -548,7 +564,9 @@ int main(int argc, char **argv)
 	if (!w.no_header)
 		print_begin(&w);
 	watch(&w, signals);
-	if (!w.no_header)
+	if (w.no_header)
+		warn_of_missed(&w);
+	else
 		print_end(&w);
 
 	watcher_stop(w.watcher);

@@ -179,8 +179,3 @@ bool filter_flow(const struct filter *f, const struct flow *flow)
 {
 	return !(f->no_loopback && flow->flags & FLOW_LOOPBACK);
 }
-
-bool filter_opener(const struct filter *f, const char *comm, __s64 pid, __u32 uid)
-{
-	return matches(f, &(struct subject){ comm, pid, uid }, false);
-}

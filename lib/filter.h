@@ -48,9 +48,6 @@ bool filter_process(const struct filter *f, const struct process_row *row);
 bool filter_finished(const struct filter *f, const struct finished_row *row);
 bool filter_flow(const struct filter *f, const struct flow *flow);
 
-/* Who opened a connection; not known: "", -1 and -1. */
-bool filter_opener(const struct filter *f, const char *comm, __s64 pid, __u32 uid);
-
 /* The option that fills a list, without dashes. */
 const char *filter_name(enum filter_list list);
 
