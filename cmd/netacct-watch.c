@@ -556,11 +556,11 @@ int main(int argc, char **argv)
 	cli_init(&cli, usage);
 	parse(&w, &cli, argc, argv);
 	setlocale(LC_CTYPE, "");
+
+	start(&w);
+	signals = signal_fd();
 	names_init(&w.names, NULL);
 	make_table(&w);
-
-	signals = signal_fd();
-	start(&w);
 	if (!w.no_header)
 		print_begin(&w);
 	watch(&w, signals);
