@@ -161,7 +161,7 @@ static void parse(struct watching *w, struct cli *cli, int argc, char **argv)
 {
 	int c;
 
-	*w = (struct watching){ .ring_bytes = 4096 * 1024 };
+	*w = (struct watching){ .ring_bytes = 4U << 20 };
 	while ((c = getopt_long(argc, argv, CLI_SHORT "jbHnp:46", options, NULL)) != -1)
 		parse_option(w, cli, c);
 	cli_no_arguments(argc, argv);

@@ -155,6 +155,7 @@ void watcher_count(const struct watcher *w, struct watcher_counts *c)
 
 	c->missed = __atomic_load_n(&w->skel->bss->missed, __ATOMIC_RELAXED);
 	c->no_room = __atomic_load_n(&w->skel->bss->no_room, __ATOMIC_RELAXED);
-	bpf_object__for_each_program (prog, w->skel->obj)
+	bpf_object__for_each_program (prog, w->skel->obj) {
 		c->missed += skipped(prog);
+	}
 }

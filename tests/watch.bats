@@ -137,6 +137,21 @@ both_ways() {
 		"$(jq -s -c 'map(.pid) | sort' "$BATS_TEST_TMPDIR/truth")"
 }
 
+@test "watch: opened and accepted by io_uring" {
+	watch_start w --json
+	run uring
+	[ "$status" -ne 77 ] || skip "$output"
+	is "$status" 0
+	shows w 2 '.event == "close" and .comm == "uring"'
+	watch_stop w
+	is "$(seen w "map(select(.remote_port == $output or .local_port == $output) |
+		[.event, .comm, .direction, .tx_bytes, .rx_bytes]) | sort | .[]")" \
+		'["accept","uring","in",null,null]
+["close","uring","in",0,1009]
+["close","uring","out",1009,0]
+["open","uring","out",null,null]'
+}
+
 @test "watch: refused, by a call that blocks and by one that does not" {
 	namespaces_add "$NS"
 	watch_start w --json
