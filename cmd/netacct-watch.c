@@ -17,6 +17,7 @@
 
 #include "cli.h"
 #include "clock.h"
+#include "event.h"
 #include "filter.h"
 #include "names.h"
 #include "text.h"
@@ -35,6 +36,8 @@ static const char usage[] =
 	"  -n, --numeric      numbers for users\n"
 	"      --count N      end after N events are shown\n"
 	"      --seconds N    end after N seconds\n"
+	"      --max-connections N\n"
+	"                     remember so many while they are open (65536)\n"
 	"      --buffer KIB   room for events that are not printed yet (4096), a power of 2\n"
 	"\n"
 	"Filters; a list or repeats mean any of them, and ! in front all others:\n"
@@ -47,7 +50,7 @@ static const char usage[] =
 	"      --no-loopback  leave out what stays on this machine\n"
 	"\n" CLI_USAGE;
 
-enum { COUNT = CLI_OWN, SECONDS, BUFFER, COMM, USER, PORT, NO_LOOPBACK };
+enum { COUNT = CLI_OWN, SECONDS, MAX_CONNECTIONS, BUFFER, COMM, USER, PORT, NO_LOOPBACK };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, 'j' },
@@ -56,6 +59,7 @@ static const struct option options[] = {
 	{ "numeric", no_argument, NULL, 'n' },
 	{ "count", required_argument, NULL, COUNT },
 	{ "seconds", required_argument, NULL, SECONDS },
+	{ "max-connections", required_argument, NULL, MAX_CONNECTIONS },
 	{ "buffer", required_argument, NULL, BUFFER },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "comm", required_argument, NULL, COMM },
@@ -69,22 +73,15 @@ static const struct option options[] = {
 #define SCHEMA	1
 #define MAX_KIB (1 << 20)
 
-static const char *const whats[] = {
-	[WATCH_OPEN] = "open",
-	[WATCH_ACCEPT] = "accept",
-	[WATCH_FAILED] = "failed",
-	[WATCH_CLOSE] = "close",
-};
-
 struct watching {
 	struct watcher *watcher;
 	struct filter filter;
 	struct names names;
 	struct libscols_table *table;
 	unsigned long long count, seconds, shown;
-	size_t ring_bytes;
-	__u16 family, port;
-	bool json, bytes, no_header, numeric;
+	struct watcher_limits limits;
+	__u16 port;
+	bool ipv4, ipv6, json, bytes, no_header, numeric;
 };
 
 static void add_filter(struct watching *w, enum filter_list list)
@@ -130,8 +127,11 @@ static void parse_option(struct watching *w, struct cli *cli, int c)
 	case SECONDS:
 		w->seconds = cli_number("--seconds", optarg, 1, 1000000000);
 		return;
+	case MAX_CONNECTIONS:
+		w->limits.connections = cli_number("--max-connections", optarg, 1, 1 << 24);
+		return;
 	case BUFFER:
-		w->ring_bytes = ring_bytes(optarg);
+		w->limits.ring_bytes = ring_bytes(optarg);
 		return;
 	case 'p':
 		add_filter(w, FILTER_PID);
@@ -144,7 +144,7 @@ static void parse_option(struct watching *w, struct cli *cli, int c)
 		return;
 	case '4':
 	case '6':
-		w->family = c == '4' ? AF_INET : AF_INET6;
+		*(c == '4' ? &w->ipv4 : &w->ipv6) = true;
 		return;
 	case PORT:
 		w->port = cli_number("--port", optarg, 1, 65535);
@@ -161,48 +161,10 @@ static void parse(struct watching *w, struct cli *cli, int argc, char **argv)
 {
 	int c;
 
-	*w = (struct watching){ .ring_bytes = 4U << 20 };
+	*w = (struct watching){ .limits = { 4U << 20, WATCH_CONNECTIONS } };
 	while ((c = getopt_long(argc, argv, CLI_SHORT "jbHnp:46", options, NULL)) != -1)
 		parse_option(w, cli, c);
 	cli_no_arguments(argc, argv);
-}
-
-static bool is_loopback(const struct watch_event *e)
-{
-	static const __u8 one[16] = { [15] = 1 };
-
-	if (memcmp(e->local_address, e->remote_address, 16) == 0)
-		return true;
-	return e->family == AF_INET ? e->remote_address[12] == 127
-				    : memcmp(e->remote_address, one, 16) == 0;
-}
-
-/* As a row of a process and one of a connection: the filters are those of netacct-show. */
-static bool is_wanted(const struct watching *w, const struct watch_event *e)
-{
-	struct process_row row = { .key.pid = e->pid, .p.uid = e->uid };
-	struct flow flow = { .family = e->family, .netns = e->netns, .flags = FLOW_CONNECTED };
-
-	if (!(e->flags & WATCH_OWNED))
-		row.p.uid = UINT32_MAX;
-	memcpy(row.p.comm, e->comm, sizeof(row.p.comm));
-	memcpy(flow.local_address, e->local_address, sizeof(flow.local_address));
-	memcpy(flow.remote_address, e->remote_address, sizeof(flow.remote_address));
-	flow.local_port = e->local_port;
-	flow.remote_port = e->remote_port;
-	if (is_loopback(e))
-		flow.flags |= FLOW_LOOPBACK;
-	if (w->family && w->family != e->family)
-		return false;
-	if (w->port && w->port != e->local_port && w->port != e->remote_port)
-		return false;
-	return filter_process(&w->filter, &row) && filter_flow(&w->filter, &flow);
-}
-
-/* By the clock as it is set now: it may have been set since we began. */
-static __u64 epoch_ns(__u64 boot_ns)
-{
-	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME) + boot_ns;
 }
 
 static void print_json(json_t *json)
@@ -214,18 +176,12 @@ static void print_json(json_t *json)
 	json_decref(json);
 }
 
-static json_t *number_if(bool known, __u64 number)
+/* Takes `more` over. */
+static void add(json_t *json, json_t *more)
 {
-	return known ? json_integer((json_int_t)number) : json_null();
-}
-
-static json_t *string_or_null(const char *s)
-{
-	char *clean = s ? text_utf8(s) : NULL;
-	json_t *json = clean ? json_string(clean) : json_null();
-
-	free(clean);
-	return json;
+	if (!json || !more || json_object_update(json, more) < 0)
+		cli_fail(ENOMEM, "cannot print");
+	json_decref(more);
 }
 
 static json_t *counts_json(const struct watching *w)
@@ -237,66 +193,10 @@ static json_t *counts_json(const struct watching *w)
 			 (json_int_t)c.no_room);
 }
 
-static json_t *who_json(struct watching *w, const struct watch_event *e)
-{
-	bool owned = e->flags & WATCH_OWNED;
-	char comm[WATCH_COMM_LEN + 1] = {};
-
-	memcpy(comm, e->comm, WATCH_COMM_LEN);
-	return json_pack("{so so so so}", "pid", number_if(owned, e->pid), "comm",
-			 string_or_null(owned ? comm : NULL), "uid", number_if(owned, e->uid),
-			 "user", string_or_null(owned ? names_user(&w->names, e->uid) : NULL));
-}
-
-static json_t *ends_json(const struct watch_event *e)
-{
-	char local[TEXT_ADDRESS_LEN], remote[TEXT_ADDRESS_LEN];
-	bool bound = e->flags & WATCH_BOUND;
-
-	text_address(local, e->local_address, e->family);
-	text_address(remote, e->remote_address, e->family);
-	return json_pack("{ss ss so so ss si sI}", "protocol", "tcp", "family",
-			 text_family(e->family), "local_address",
-			 string_or_null(bound ? local : NULL), "local_port",
-			 number_if(bound && e->local_port, e->local_port), "remote_address", remote,
-			 "remote_port", e->remote_port, "netns", (json_int_t)e->netns);
-}
-
-static json_t *measures_json(const struct watch_event *e)
-{
-	bool timed = e->flags & WATCH_TIMED, closed = e->what == WATCH_CLOSE;
-	const char *direction = e->flags & WATCH_OUT ? "out" : e->flags & WATCH_IN ? "in" : NULL;
-
-	return json_pack("{so so so so so so}", "direction", string_or_null(direction),
-			 "latency_ns", number_if(timed && !closed, e->took_ns), "duration_ns",
-			 number_if(timed && closed, e->took_ns), "tx_bytes",
-			 number_if(closed, e->tx_bytes), "rx_bytes", number_if(closed, e->rx_bytes),
-			 "error", string_or_null(e->error ? strerrorname_np(e->error) : NULL));
-}
-
-static json_t *moment_json(const char *what, __u64 ns)
-{
-	char time[TEXT_TIME_LEN];
-
-	return json_pack("{ss ss sI}", "event", what, "time", text_time(time, ns), "time_ns",
-			 (json_int_t)ns);
-}
-
-/* Takes `more` over. */
-static void add(json_t *json, json_t *more)
-{
-	if (!json || !more || json_object_update(json, more) < 0)
-		cli_fail(ENOMEM, "cannot print");
-	json_decref(more);
-}
-
 static void print_event_json(struct watching *w, const struct watch_event *e)
 {
-	json_t *json = moment_json(whats[e->what], epoch_ns(e->time_ns));
+	json_t *json = event_json(e, &w->names);
 
-	add(json, who_json(w, e));
-	add(json, ends_json(e));
-	add(json, measures_json(e));
 	add(json, counts_json(w));
 	print_json(json);
 }
@@ -404,11 +304,11 @@ static void print_event_text(struct watching *w, const struct watch_event *e)
 	snprintf(ms, sizeof(ms), "%.3f", e->took_ns / 1e6);
 	print_cells(w,
 		    (const char *const[N_CELLS]){
-			    [TIME] = text_time(time, epoch_ns(e->time_ns)),
+			    [TIME] = text_time(time, event_time(e)),
 			    [PID] = owned ? pid : "-",
 			    [WHO] = owned ? user ?: uid : "-",
 			    [NAME] = owned ? comm : "-",
-			    [EVENT] = whats[e->what],
+			    [EVENT] = event_name(e),
 			    [LOCAL] = e->flags & WATCH_BOUND ? end_text(ends[0], e->local_address,
 									e->local_port, e->family)
 							     : "-",
@@ -421,12 +321,21 @@ static void print_event_text(struct watching *w, const struct watch_event *e)
 		    });
 }
 
+static bool is_wanted(const struct watching *w, const struct watch_event *e)
+{
+	if ((w->ipv4 || w->ipv6) && !(e->family == AF_INET ? w->ipv4 : w->ipv6))
+		return false;
+	if (w->port && w->port != e->local_port && w->port != e->remote_port)
+		return false;
+	return event_matches(e, &w->filter);
+}
+
 /* Each line reaches its reader at once. */
 static int on_event(void *arg, const struct watch_event *e)
 {
 	struct watching *w = arg;
 
-	if (e->what > WATCH_CLOSE || !is_wanted(w, e))
+	if (!is_wanted(w, e))
 		return 0;
 	if (w->json)
 		print_event_json(w, e);
@@ -444,9 +353,9 @@ static void print_begin(const struct watching *w)
 
 	if (w->json) {
 		gethostname(hostname, sizeof(hostname) - 1);
-		json = moment_json("begin", clock_ns(CLOCK_REALTIME));
+		json = event_moment("begin", clock_ns(CLOCK_REALTIME));
 		add(json, json_pack("{si ss so}", "schema", SCHEMA, "version", NETACCT_VERSION,
-				    "hostname", string_or_null(hostname)));
+				    "hostname", event_string(hostname)));
 		print_json(json);
 	} else {
 		printf("watching since %s; Ctrl-C ends\n",
@@ -464,7 +373,7 @@ static void print_end(const struct watching *w)
 	json_t *json;
 
 	if (w->json) {
-		json = moment_json("end", clock_ns(CLOCK_REALTIME));
+		json = event_moment("end", clock_ns(CLOCK_REALTIME));
 		add(json, json_pack("{sI}", "events", (json_int_t)w->shown));
 		add(json, counts_json(w));
 		print_json(json);
@@ -539,7 +448,7 @@ static void watch(struct watching *w, int signals)
 static void start(struct watching *w)
 {
 	char what[WATCHER_WHAT];
-	int error = watcher_start(&w->watcher, w->ring_bytes, on_event, w, what);
+	int error = watcher_start(&w->watcher, &w->limits, on_event, w, what);
 
 	if (error == -EPERM || error == -EACCES)
 		cli_fail(error, "%s: it needs root", what);

@@ -36,10 +36,11 @@ static int hand_out(void *arg, void *data, size_t size)
 {
 	struct watcher *w = arg;
 
-	return size < sizeof(struct watch_event) ? 0 : w->each(w->arg, data);
+	(void)size; /* the programs are ours */
+	return w->each(w->arg, data);
 }
 
-static int load(struct watcher *w, size_t ring_bytes, char what[WATCHER_WHAT])
+static int load(struct watcher *w, const struct watcher_limits *limits, char what[WATCHER_WHAT])
 {
 	bool classic = set_preemptible();
 	int err;
@@ -53,7 +54,9 @@ static int load(struct watcher *w, size_t ring_bytes, char what[WATCHER_WHAT])
 	bpf_program__set_autoload(w->skel->progs.receive_btf, !classic);
 	bpf_program__set_autoload(w->skel->progs.state_classic, classic);
 	bpf_program__set_autoload(w->skel->progs.receive_classic, classic);
-	err = bpf_map__set_max_entries(w->skel->maps.events, ring_bytes);
+	err = bpf_map__set_max_entries(w->skel->maps.events, limits->ring_bytes);
+	if (!err)
+		err = bpf_map__set_max_entries(w->skel->maps.connections, limits->connections);
 	if (!err)
 		err = watch__load(w->skel);
 	return err ? failed(what, err, "cannot load the programs") : 0;
@@ -92,8 +95,8 @@ static int attach_all(struct watcher *w, char what[WATCHER_WHAT])
 	return err ? failed(what, err, "cannot attach the programs") : 0;
 }
 
-int watcher_start(struct watcher **watcher, size_t ring_bytes, watcher_each *each, void *arg,
-		  char what[WATCHER_WHAT])
+int watcher_start(struct watcher **watcher, const struct watcher_limits *limits, watcher_each *each,
+		  void *arg, char what[WATCHER_WHAT])
 {
 	struct watcher *w = calloc(1, sizeof(*w));
 	int err;
@@ -102,7 +105,7 @@ int watcher_start(struct watcher **watcher, size_t ring_bytes, watcher_each *eac
 		return fail(failed(what, -ENOMEM, "cannot begin"));
 	w->each = each;
 	w->arg = arg;
-	err = load(w, ring_bytes, what);
+	err = load(w, limits, what);
 	if (err)
 		goto out;
 	w->ring = ring_buffer__new(bpf_map__fd(w->skel->maps.events), hand_out, w, NULL);

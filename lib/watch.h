@@ -24,13 +24,17 @@ struct watcher_counts {
 	__u64 no_room; /* connections whose opening could not be remembered */
 };
 
+struct watcher_limits {
+	size_t ring_bytes; /* a power of two, and of pages */
+	__u32 connections; /* that are remembered */
+};
+
 /*
- * Watches from its return on. ring_bytes: a power of two, and of pages. On failure
- * `what` says what failed. -EPERM, -EACCES; -ENOTSUP: this kernel has not what it
- * takes. watcher_stop() it.
+ * Watches from its return on. On failure `what` says what failed. -EPERM,
+ * -EACCES; -ENOTSUP: this kernel has not what it takes. watcher_stop() it.
  */
-int watcher_start(struct watcher **w, size_t ring_bytes, watcher_each *each, void *arg,
-		  char what[WATCHER_WHAT]);
+int watcher_start(struct watcher **w, const struct watcher_limits *limits, watcher_each *each,
+		  void *arg, char what[WATCHER_WHAT]);
 void watcher_stop(struct watcher *w);
 
 /* Can be read when there are events. */

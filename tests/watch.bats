@@ -287,6 +287,19 @@ both_ways() {
 	[ "$(seen small '.[-1].events')" -gt 100 ]
 }
 
+@test "watch: a connection that there is no room to remember" {
+	watch_start w --json --max-connections 1
+	hold_open -- tcp
+	hold_move
+	shows w 1 '.event == "accept"'
+	hold_close
+	shows w 2 '.event == "close"'
+	watch_stop w
+	is "$(seen w 'map(select(.pid or .event == "close") | [.event, .comm, .direction, .tx_bytes, .rx_bytes])')" \
+		'[["open","traffic","out",null,null],["accept","traffic","in",null,null],["close","traffic","out",10007,0],["close",null,null,0,10007]]'
+	is "$(seen w '.[-1] | [.events, .missed_events, .no_room]')" '[4,0,1]'
+}
+
 # bats test_tags=anywhere
 @test "watch: filters, --count and --seconds" {
 	watch_start comm --json --comm 'wan*'

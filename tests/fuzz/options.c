@@ -71,8 +71,8 @@ int __wrap_hooks_load(const char *pin_dir, const struct load_options *o, char wh
 int __wrap_hooks_lock(const char *pin_dir);
 int __wrap_hooks_unload(const char *pin_dir);
 int __wrap_output_open(struct output *o, const char *to);
-int __wrap_watcher_start(struct watcher **w, size_t ring_bytes, watcher_each *each, void *arg,
-			 char what[WATCHER_WHAT]);
+int __wrap_watcher_start(struct watcher **w, const struct watcher_limits *limits,
+			 watcher_each *each, void *arg, char what[WATCHER_WHAT]);
 
 /* No account is there, whatever is wrong with it. */
 int __wrap_account_open(struct account *a, const char *pin_dir, bool writable)
@@ -112,13 +112,14 @@ int __wrap_output_open(struct output *o, const char *to)
 	return to && result == -EIO ? -EIO : 0;
 }
 
-int __wrap_watcher_start(struct watcher **w, size_t ring_bytes, watcher_each *each, void *arg,
-			 char what[WATCHER_WHAT])
+int __wrap_watcher_start(struct watcher **w, const struct watcher_limits *limits,
+			 watcher_each *each, void *arg, char what[WATCHER_WHAT])
 {
 	(void)each;
 	(void)arg;
 	*w = NULL;
-	MUST(ring_bytes >= 4096 && !(ring_bytes & (ring_bytes - 1)));
+	MUST(limits->ring_bytes >= 4096 && !(limits->ring_bytes & (limits->ring_bytes - 1)));
+	MUST(limits->connections);
 	snprintf(what, WATCHER_WHAT, "it is a test");
 	errno = result ? -result : ENOENT;
 	return -errno;
