@@ -404,7 +404,7 @@ traffic_until() {
 @test "watch: ends when its reader has gone, though nothing happens" {
 	run -1 timeout 20 bash -o pipefail -c 'netacct-watch --json --comm nobody | head -n 1'
 	is "${#lines[@]}" 2
-	has "${lines[1]}" "netacct-watch: cannot write the output"
+	has "$output" "netacct-watch: cannot write the output"
 }
 
 @test "watch: nothing is pinned, and nothing stays of one that was killed" {
