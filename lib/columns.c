@@ -58,6 +58,7 @@ static const struct column columns[COLUMNS] = {
 	ASKED(CMDLINE, "cmdline", TEXT, P | F, P | F, "command line, of living processes"),
 	COLUMN(EXITED, "exited", BOOL, P, "whether the process has ended"),
 	COLUMN(EXITED_AT, "exited_at", TIME, P, "when it ended"),
+	COLUMN(LIVED_NS, "lived_ns", NUMBER, P, "how long it lived, in nanoseconds"),
 	COLUMN(MERGED, "merged", NUMBER, P, "how many finished processes the row adds up"),
 	COLUMN(PROCESSES, "processes", COUNT, GROUPS, "number of processes"),
 	COLUMN(FIRST_SEEN, "first_seen", TIME, ALL, "first traffic"),
@@ -168,7 +169,9 @@ static void get_exit(const struct report *r, const struct row *row, enum column_
 		at = row->process->p.exited_ns;
 	else if (row->finished)
 		at = row->finished->f.exited_ns;
-	if (id == COLUMN_EXITED)
+	if (id == COLUMN_LIVED_NS)
+		number(v, row->process && at, at - (row->process ? row->process->key.start_ns : 0));
+	else if (id == COLUMN_EXITED)
 		number(v, true, !row->process || at);
 	else
 		boot_time(r, v, at, at);
@@ -287,6 +290,7 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 		return get_living(row, column->id, v);
 	case COLUMN_EXITED:
 	case COLUMN_EXITED_AT:
+	case COLUMN_LIVED_NS:
 		return get_exit(r, row, column->id, v);
 	case COLUMN_MERGED:
 		return number(v, row->finished, row->processes);
