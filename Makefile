@@ -9,6 +9,8 @@ sbindir      ?= $(exec_prefix)/sbin
 datarootdir  ?= $(PREFIX)/share
 mandir       ?= $(datarootdir)/man
 completiondir ?= $(datarootdir)/bash-completion/completions
+zshdir       ?= $(datarootdir)/zsh/site-functions
+fishdir      ?= $(datarootdir)/fish/vendor_completions.d
 DESTDIR      ?=
 
 # What is needed, as Debian calls it, and a command or a header that tells
@@ -16,9 +18,9 @@ DESTDIR      ?=
 BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang \
 	       bpftool:bpftool libbpf-dev:bpf/libbpf.h libelf-dev:libelf.h zlib1g-dev:zlib.h \
 	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h
-TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq iperf3:iperf3 \
+TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq fish:fish iperf3:iperf3 \
 	       iproute2:ip iputils-ping:ping jq:jq nginx:nginx openssh-server:sshd openssl:openssl \
-	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace valgrind:valgrind
+	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace tmux:tmux valgrind:valgrind zsh:zsh
 LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck \
 	       shellcheck:shellcheck mandoc:mandoc
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
@@ -230,11 +232,15 @@ install: all
 	install -m 644 $(addprefix cmd/,$(PAGES)) $(DESTDIR)$(mandir)/man8
 	install -D -m 644 completions/netacct.bash $(DESTDIR)$(completiondir)/netacct
 	for c in $(COMMANDS); do ln -sf netacct $(DESTDIR)$(completiondir)/$$c; done
+	install -D -m 644 completions/netacct.zsh $(DESTDIR)$(zshdir)/_netacct
+	install -D -m 644 completions/netacct.fish $(DESTDIR)$(fishdir)/netacct.fish
+	for c in $(COMMANDS); do ln -sf netacct.fish $(DESTDIR)$(fishdir)/$$c.fish; done
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(BIN)) $(addprefix $(DESTDIR)$(sbindir)/,$(SBIN))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(PAGES))
-	rm -f $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS))
+	rm -f $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS)) $(DESTDIR)$(zshdir)/_netacct
+	rm -f $(addsuffix .fish,$(addprefix $(DESTDIR)$(fishdir)/,netacct $(COMMANDS)))
 
 clean:
 	rm -rf build

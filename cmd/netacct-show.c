@@ -172,6 +172,11 @@ static enum grouping parse_by(const char *name)
 {
 	int by = grouping_find(name);
 
+	if (!strcmp(name, "help")) {
+		for (by = 0; by < GROUPINGS; by++)
+			puts(grouping_name(by));
+		exit(cli_finish());
+	}
 	if (by < 0)
 		cli_misuse("--by takes %s, not '%s'", grouping_names(), name);
 	return by;
