@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # What the well-known tools show, netacct shows: each on real traffic, with the numbers.
+# bats file_tags=anywhere
 load helpers
 
 # The lines of a run in JSON, one for each reading: jq FILTER over all of them.

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Groupings, filters and columns: who used the network, by whichever name.
+# bats file_tags=anywhere
 load helpers
 
 # From the JSON of "netacct-show $1...".
