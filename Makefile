@@ -26,6 +26,7 @@ LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
 	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
 FUZZ_NEEDS  := clang:clang libclang-rt-dev:../lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a
+BENCH_NEEDS := bsdextrautils:column procps:top tmux:tmux
 NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
 
 # Where administrators' commands are, for those who are not.
@@ -74,7 +75,7 @@ HELPERS  := objects saved traffic ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
-SCRIPTS   = .ci/run tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
 
 all: $(addprefix $(build)/,$(COMMANDS))
 
@@ -193,6 +194,14 @@ run-check-faults: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) RESETS=10000 UPGRADES=100 KILLS=100 \
 		tests/locked $(BATS) -f together tests/lossless.bats
 
+# What it costs: ratios, each measured beside what it is compared with.
+bench: root
+	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(BENCH_NEEDS)"
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
+
+run-bench: all $(HELPERS:%=$(build)/tests/%)
+	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/bench
+
 # FUZZ_SECONDS for each target, over what tests/fuzz/corpus and earlier runs have.
 fuzz:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(FUZZ_NEEDS)"
@@ -245,7 +254,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
+.PHONY: all deps bench run-bench demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
