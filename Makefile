@@ -9,6 +9,8 @@ sbindir      ?= $(exec_prefix)/sbin
 datarootdir  ?= $(PREFIX)/share
 mandir       ?= $(datarootdir)/man
 completiondir ?= $(datarootdir)/bash-completion/completions
+zshdir       ?= $(datarootdir)/zsh/site-functions
+fishdir      ?= $(datarootdir)/fish/vendor_completions.d
 DESTDIR      ?=
 
 # What is needed, as Debian calls it, and a command or a header that tells
@@ -16,14 +18,15 @@ DESTDIR      ?=
 BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang \
 	       bpftool:bpftool libbpf-dev:bpf/libbpf.h libelf-dev:libelf.h zlib1g-dev:zlib.h \
 	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h
-TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq iperf3:iperf3 \
+TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq fish:fish iperf3:iperf3 \
 	       iproute2:ip iputils-ping:ping jq:jq nginx:nginx openssh-server:sshd openssl:openssl \
-	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace valgrind:valgrind
+	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace tmux:tmux valgrind:valgrind zsh:zsh
 LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck \
 	       shellcheck:shellcheck mandoc:mandoc
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
 	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
 FUZZ_NEEDS  := clang:clang libclang-rt-dev:../lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a
+BENCH_NEEDS := bsdextrautils:column procps:top tmux:tmux
 NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
 
 # Where administrators' commands are, for those who are not.
@@ -63,16 +66,16 @@ say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
 SETS     := tp_btf tracepoint kprobe splice
-SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption)
+SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption watch)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
 FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
-HELPERS  := objects saved traffic ways
+HELPERS  := objects saved traffic uring ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
-SCRIPTS   = .ci/run tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
 
 all: $(addprefix $(build)/,$(COMMANDS))
 
@@ -81,7 +84,7 @@ all: $(addprefix $(build)/,$(COMMANDS))
 $(SETS:%=$(build)/%.bpf.o): $(build)/%.bpf.o: bpf/netacct.bpf.c $(wildcard bpf/*.h) | $(build)/lib
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -DSET_$$(echo $* | tr a-z A-Z) -c $< -o $@
 
-$(build)/preemption.bpf.o: bpf/preemption.bpf.c | $(build)/lib
+$(build)/preemption.bpf.o $(build)/watch.bpf.o: $(build)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) | $(build)/lib
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -c $< -o $@
 
 $(build)/%.skel.h: $(build)/%.bpf.o
@@ -89,7 +92,7 @@ $(build)/%.skel.h: $(build)/%.bpf.o
 		$(BPFTOOL) gen skeleton $< name $*$(if $(filter $*,$(SETS)),_set) && \
 		echo '/* NOLINTEND */' ) >$@
 
-$(build)/lib/sets.o: $(SKELETONS)
+$(build)/lib/sets.o $(build)/lib/watch.o: $(SKELETONS)
 
 $(build)/lib/%.o: lib/%.c | $(build)/lib
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -120,7 +123,7 @@ FUZZFLAGS := -O1 -g -std=gnu11 -Wall -Wextra -Werror -fno-sanitize-recover=all \
 FUZZLIB   := $(patsubst %.c,$(build)/fuzz/%.o,$(wildcard lib/*.c))
 WRAPS      = $(sort $(shell grep -o '__wrap_[a-z_]*' $<))
 
-$(build)/fuzz/lib/sets.o: $(SKELETONS)
+$(build)/fuzz/lib/sets.o $(build)/fuzz/lib/watch.o: $(SKELETONS)
 
 $(build)/fuzz/lib/%.o: lib/%.c | $(build)/fuzz
 	$(call say,FUZZCC,$@)$(CLANG) $(CPPFLAGS) $(FUZZFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
@@ -191,6 +194,14 @@ run-check-faults: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) RESETS=10000 UPGRADES=100 KILLS=100 \
 		tests/locked $(BATS) -f together tests/lossless.bats
 
+# What it costs: ratios, each measured beside what it is compared with.
+bench: root
+	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(BENCH_NEEDS)"
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
+
+run-bench: all $(HELPERS:%=$(build)/tests/%)
+	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/bench
+
 # FUZZ_SECONDS for each target, over what tests/fuzz/corpus and earlier runs have.
 fuzz:
 	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(FUZZ_NEEDS)"
@@ -230,16 +241,20 @@ install: all
 	install -m 644 $(addprefix cmd/,$(PAGES)) $(DESTDIR)$(mandir)/man8
 	install -D -m 644 completions/netacct.bash $(DESTDIR)$(completiondir)/netacct
 	for c in $(COMMANDS); do ln -sf netacct $(DESTDIR)$(completiondir)/$$c; done
+	install -D -m 644 completions/netacct.zsh $(DESTDIR)$(zshdir)/_netacct
+	install -D -m 644 completions/netacct.fish $(DESTDIR)$(fishdir)/netacct.fish
+	for c in $(COMMANDS); do ln -sf netacct.fish $(DESTDIR)$(fishdir)/$$c.fish; done
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(BIN)) $(addprefix $(DESTDIR)$(sbindir)/,$(SBIN))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(PAGES))
-	rm -f $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS))
+	rm -f $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS)) $(DESTDIR)$(zshdir)/_netacct
+	rm -f $(addsuffix .fish,$(addprefix $(DESTDIR)$(fishdir)/,netacct $(COMMANDS)))
 
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
+.PHONY: all deps bench run-bench demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -24,8 +24,15 @@
 #define MSG_PEEK     0x2
 #define MSG_ERRQUEUE 0x2000
 
-#define TCP_SYN_SENT 2
-#define TCP_SYN_RECV 3
+#define TCP_ESTABLISHED 1
+#define TCP_SYN_SENT	2
+#define TCP_SYN_RECV	3
+#define TCP_FIN_WAIT1	4
+#define TCP_FIN_WAIT2	5
+#define TCP_CLOSE	7
+#define TCP_LAST_ACK	9
+#define TCP_LISTEN	10
+#define TCP_CLOSING	11
 
 #define E2BIG 7
 
@@ -79,6 +86,7 @@ struct sock_common {
 	__u32 skc_rcv_saddr;
 	__u16 skc_dport;
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	struct proto *skc_prot;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
@@ -97,6 +105,7 @@ struct sock {
 	socket_lock_t sk_lock;
 	struct socket *sk_socket;
 	__u8 sk_kern_sock : 1;
+	int sk_err;
 	__u16 sk_type;
 	__u16 sk_protocol;
 };
@@ -109,9 +118,18 @@ struct inet_sock {
 struct tcp_sock {
 	__u32 rcv_nxt;
 	__u32 copied_seq;
+	__u32 snd_una;
+	__u32 write_seq;
 	__u64 bytes_received;
+	__u64 bytes_acked;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
 	__u32 urg_seq;
 	__u16 urg_data;
+};
+
+struct mptcp_sock {
+	struct sock *first;
 };
 
 enum sock_flags {
@@ -120,6 +138,10 @@ enum sock_flags {
 };
 
 struct socket {
+	enum {
+		SS_FREE,
+		SS_UNCONNECTED,
+	} state;
 	struct file *file;
 	struct sock *sk;
 };
@@ -135,6 +157,15 @@ struct inode {
 struct file {
 	struct inode *f_inode;
 	void *private_data;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 struct kernfs_node {
@@ -183,8 +214,10 @@ struct signal_struct {
 };
 
 struct task_struct {
+	unsigned int flags;
 	int pid;
 	int tgid;
+	struct files_struct *files;
 	__u64 start_boottime;
 	struct task_struct *group_leader;
 	struct task_struct *real_parent;
@@ -231,6 +264,12 @@ struct trace_event_raw_sock_msg_length {
 	const void *sk;
 	int ret;
 	int flags;
+};
+
+struct trace_event_raw_inet_sock_set_state {
+	const void *skaddr;
+	int oldstate;
+	int newstate;
 };
 
 struct trace_event_raw_tcp_event_sk {

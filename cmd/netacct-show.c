@@ -21,7 +21,8 @@ static const char usage[] =
 	"last reset. With an interval, in seconds, then show what moves in each, until\n"
 	"count readings or Ctrl-C, and in the end the totals of the run.\n"
 	"\n"
-	"      --by KEY       process, comm, user, flow or protocol\n"
+	"      --by KEY       process, comm, user, cgroup, flow, remote, port,\n"
+	"                     protocol or netns\n"
 	"      --format NAME  table, json or jsonl\n"
 	"  -j, --json         the same as --format json: one document, on one line\n"
 	"      --pretty       JSON on many lines\n"
@@ -30,21 +31,48 @@ static const char usage[] =
 	"  -r, --rows N       show N rows, or all (of tables 1000)\n"
 	"  -o, --output LIST  show these columns; help lists them\n"
 	"  -b, --bytes        exact numbers of bytes\n"
+	"      --bits         rates in bits per second\n"
 	"  -H, --no-header    leave out the opening line and the names of columns\n"
+	"  -R, --raw          columns and rows only, spaces escaped\n"
 	"  -n, --numeric      numbers for users\n"
+	"      --resolve      names for remote addresses, where they come in time\n"
 	"  -a, --all          with an interval, rows that do not move too\n"
 	"\n"
 	"Filters; a list or repeats mean any of them, and ! in front all others:\n"
 	"  -p, --pid LIST     process ids\n"
 	"      --comm LIST    names of commands, may hold * and ?\n"
 	"      --user LIST    names or ids of users\n"
+	"      --cgroup LIST  cgroups and those below; a unit's name will do\n"
+	"      --netns LIST   network namespaces: names or inodes\n"
+	"      --remote LIST  remote addresses or ADDRESS/BITS\n"
+	"      --port LIST    ports, of either end\n"
+	"  -4, -6             IPv4, IPv6\n"
+	"  -t, --tcp          TCP, MPTCP too\n"
+	"  -u, --udp          UDP, UDP-Lite too\n"
 	"      --no-loopback  leave out what stays on this machine\n"
 	"      --live         processes that run\n"
 	"      --exited       processes that have ended\n"
 	"\n" CLI_USAGE "\n"
 	"Columns:\n";
 
-enum { BY = CLI_OWN, FORMAT, PRETTY, TO, SORT, COMM, USER, NO_LOOPBACK, LIVE, EXITED };
+enum {
+	BY = CLI_OWN,
+	FORMAT,
+	PRETTY,
+	TO,
+	SORT,
+	BITS,
+	RESOLVE,
+	COMM,
+	USER,
+	CGROUP,
+	NETNS,
+	REMOTE,
+	PORT,
+	NO_LOOPBACK,
+	LIVE,
+	EXITED,
+};
 
 static const struct option options[] = {
 	{ "by", required_argument, NULL, BY },
@@ -56,12 +84,21 @@ static const struct option options[] = {
 	{ "rows", required_argument, NULL, 'r' },
 	{ "output", required_argument, NULL, 'o' },
 	{ "bytes", no_argument, NULL, 'b' },
+	{ "bits", no_argument, NULL, BITS },
 	{ "no-header", no_argument, NULL, 'H' },
+	{ "raw", no_argument, NULL, 'R' },
 	{ "numeric", no_argument, NULL, 'n' },
+	{ "resolve", no_argument, NULL, RESOLVE },
 	{ "all", no_argument, NULL, 'a' },
 	{ "pid", required_argument, NULL, 'p' },
 	{ "comm", required_argument, NULL, COMM },
 	{ "user", required_argument, NULL, USER },
+	{ "cgroup", required_argument, NULL, CGROUP },
+	{ "netns", required_argument, NULL, NETNS },
+	{ "remote", required_argument, NULL, REMOTE },
+	{ "port", required_argument, NULL, PORT },
+	{ "tcp", no_argument, NULL, 't' },
+	{ "udp", no_argument, NULL, 'u' },
 	{ "no-loopback", no_argument, NULL, NO_LOOPBACK },
 	{ "live", no_argument, NULL, LIVE },
 	{ "exited", no_argument, NULL, EXITED },
@@ -73,12 +110,14 @@ enum format { TABLE, JSON, JSONL };
 
 struct show {
 	struct view view;
+	bool rows_given;
 	enum format format;
 	const char *to;
 	const char *output; /* the names of columns: what they mean depends on --by */
 	const char *sort;
 	double interval; /* seconds; 0: one reading */
 	unsigned long long count;
+	struct hosts *hosts; /* NULL: no names of addresses */
 };
 
 /* One of the readings of a run. */
@@ -112,7 +151,7 @@ static void add_filter(struct show *s, enum filter_list list)
 	int error = filter_add(&s->view.filter, list, optarg, &bad);
 
 	if (error == -ENOENT)
-		cli_misuse("no such user: '%s'", bad);
+		cli_misuse("no such %s: '%s'", filter_name(list), bad);
 	if (error == -EINVAL)
 		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
 	if (error)
@@ -133,17 +172,22 @@ static enum grouping parse_by(const char *name)
 {
 	int by = grouping_find(name);
 
+	if (!strcmp(name, "help")) {
+		for (by = 0; by < GROUPINGS; by++)
+			puts(grouping_name(by));
+		exit(cli_finish());
+	}
 	if (by < 0)
-		cli_misuse("--by takes process, comm, user, flow or protocol, not '%s'", name);
+		cli_misuse("--by takes %s, not '%s'", grouping_names(), name);
 	return by;
 }
 
-static void set_rows(struct view *view, const char *text)
+static void set_rows(struct show *s, const char *text)
 {
-	view->rows = ALL_ROWS;
+	s->view.rows = ALL_ROWS;
 	if (strcmp(text, "all") != 0)
-		view->rows = cli_number("--rows", text, 0, UINT32_MAX);
-	view->sorted = true;
+		s->view.rows = cli_number("--rows", text, 0, UINT32_MAX);
+	s->view.sorted = s->rows_given = true;
 }
 
 static double parse_interval(const char *text)
@@ -178,7 +222,7 @@ static void parse_option(struct show *s, struct cli *cli, int c)
 		s->sort = optarg;
 		return;
 	case 'r':
-		set_rows(&s->view, optarg);
+		set_rows(s, optarg);
 		return;
 	case 'o':
 		s->output = optarg;
@@ -189,8 +233,17 @@ static void parse_option(struct show *s, struct cli *cli, int c)
 	case 'H':
 		s->view.no_header = true;
 		return;
+	case BITS:
+		s->view.bits = true;
+		return;
+	case 'R':
+		s->view.raw = true;
+		return;
 	case 'n':
 		s->view.numeric = true;
+		return;
+	case RESOLVE:
+		s->view.resolve = true;
 		return;
 	case 'a':
 		s->view.all = true;
@@ -203,6 +256,30 @@ static void parse_option(struct show *s, struct cli *cli, int c)
 		return;
 	case USER:
 		add_filter(s, FILTER_USER);
+		return;
+	case CGROUP:
+		add_filter(s, FILTER_CGROUP);
+		return;
+	case NETNS:
+		add_filter(s, FILTER_NETNS);
+		return;
+	case REMOTE:
+		add_filter(s, FILTER_REMOTE);
+		return;
+	case PORT:
+		add_filter(s, FILTER_PORT);
+		return;
+	case '4':
+		s->view.filter.ipv4 = true;
+		return;
+	case '6':
+		s->view.filter.ipv6 = true;
+		return;
+	case 't':
+		s->view.filter.protocols |= FILTER_TCP;
+		return;
+	case 'u':
+		s->view.filter.protocols |= FILTER_UDP;
 		return;
 	case NO_LOOPBACK:
 		s->view.filter.no_loopback = true;
@@ -242,8 +319,12 @@ static void settle(struct show *s)
 		s->format = JSON;
 	if (view->filter.live && view->filter.exited)
 		cli_misuse("--live and --exited exclude each other");
-	if (view->by == BY_PROTOCOL && view->filter.no_loopback)
-		cli_misuse("loopback is not counted by protocol: no --by protocol --no-loopback");
+	if (view->raw && s->format != TABLE)
+		cli_misuse("--raw is for tables");
+	for (size_t i = 0; i < view->n_columns; i++)
+		view->resolve |= view->columns[i]->id == COLUMN_REMOTE_NAME;
+	/* All rows are gathered first, so that their names are looked up together. */
+	view->sorted |= view->resolve;
 }
 
 static void parse(struct show *s, struct cli *cli, int argc, char **argv)
@@ -251,7 +332,7 @@ static void parse(struct show *s, struct cli *cli, int argc, char **argv)
 	int c;
 
 	*s = (struct show){ .view.rows = ALL_ROWS };
-	while ((c = getopt_long(argc, argv, CLI_SHORT "jr:o:bHnap:", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, CLI_SHORT "jr:o:bHRnap:46tu", options, NULL)) != -1)
 		parse_option(s, cli, c);
 	if (optind < argc)
 		s->interval = parse_interval(argv[optind++]);
@@ -259,7 +340,7 @@ static void parse(struct show *s, struct cli *cli, int argc, char **argv)
 		s->count = cli_number("the count", argv[optind++], 1, UINT32_MAX);
 	cli_no_arguments(argc, argv);
 	settle(s);
-	if (s->format == TABLE && !s->view.sorted)
+	if (s->format == TABLE && !s->rows_given)
 		s->view.rows = DEFAULT_ROWS;
 }
 
@@ -304,9 +385,10 @@ static void show(const struct show *s, struct taken *now, const struct taken *be
 	double seconds;
 	int error = 0;
 
-	if (s->view.by == BY_FLOW && !(now->account.meta.flags & META_FLOWS))
+	if (view_needs_flows(&s->view) && !(now->account.meta.flags & META_FLOWS))
 		cli_fail(0, "no flows are kept: loaded with netacct-load --no-flows");
 	names_init(&names, &now->account);
+	names.hosts = s->hosts;
 	if (before) {
 		seconds = now->at.tv_sec - before->at.tv_sec +
 			  (now->at.tv_nsec - before->at.tv_nsec) / 1e9;
@@ -409,6 +491,11 @@ int main(int argc, char **argv)
 	parse(&s, &cli, argc, argv);
 	setlocale(LC_CTYPE, "");
 
+	if (s.view.resolve) {
+		s.hosts = hosts_new();
+		if (!s.hosts)
+			cli_fail(-ENOMEM, "cannot look up names");
+	}
 	out = cli_output(s.to);
 	if (s.interval) {
 		block_signals();

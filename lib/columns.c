@@ -6,7 +6,9 @@
 
 #include "columns.h"
 #include "counters.h"
+#include "living.h"
 #include "pins.h"
+#include "service.h"
 
 #define MAX_RATE 9e18 /* what JSON can hold */
 
@@ -14,35 +16,49 @@
 #define C      (1 << BY_COMM)
 #define U      (1 << BY_USER)
 #define F      (1 << BY_FLOW)
+#define G      (1 << BY_CGROUP)
+#define R      (1 << BY_REMOTE)
+#define S      (1 << BY_PORT)
 #define O      (1 << BY_PROTOCOL)
-#define GROUPS (C | U | O)
+#define N      (1 << BY_NETNS)
+#define GROUPS (C | U | G | R | S | O | N)
 #define ALL    (P | F | GROUPS)
 
 static const struct column columns[COLUMNS] = {
-#define COLUMN(id, name, kind, groupings, help) \
-	[COLUMN_##id] = { COLUMN_##id, name, help, COLUMN_##kind, groupings }
+#define ASKED(id, name, kind, groupings, asked, help) \
+	[COLUMN_##id] = { COLUMN_##id, name, help, COLUMN_##kind, groupings, asked }
+#define COLUMN(id, name, kind, groupings, help) ASKED(id, name, kind, groupings, 0, help)
 	COLUMN(PID, "pid", NUMBER, P | F, "process id"),
 	COLUMN(START_TIME, "start_time", TIME, P | F, "when the process began"),
 	COLUMN(START_NS, "start_ns", NUMBER, P | F, "the same, in nanoseconds since boot"),
 	COLUMN(COMM, "comm", TEXT, P | C | F, "name of the command"),
 	COLUMN(UID, "uid", NUMBER, P | U | F, "user id"),
 	COLUMN(USER, "user", TEXT, P | U | F, "user name"),
-	COLUMN(CGROUP_ID, "cgroup_id", NUMBER, P, "cgroup id"),
-	COLUMN(CGROUP, "cgroup", TEXT, P, "cgroup; no leading slash: the end of its path"),
-	COLUMN(NETNS, "netns", NUMBER, P | F, "network namespace, of the process or socket"),
+	ASKED(CGROUP_ID, "cgroup_id", NUMBER, P | G | F, F, "cgroup id"),
+	ASKED(CGROUP, "cgroup", TEXT, P | G | F, F,
+	      "cgroup; no leading slash: the end of its path"),
+	ASKED(SERVICE, "service", TEXT, P | G | F, F, "systemd unit or container"),
+	ASKED(CONTAINER_ID, "container_id", TEXT, P | G | F, F, "id of the container"),
+	COLUMN(NETNS, "netns", NUMBER, P | F | N, "network namespace, of the process or socket"),
+	ASKED(NETNS_NAME, "netns_name", TEXT, P | F | N, F, "its name, as ip netns has it"),
 	COLUMN(FLOW, "flow", NUMBER, F, "number of the connection"),
-	COLUMN(PROTOCOL, "protocol", TEXT, F | O, "protocol"),
-	COLUMN(FAMILY, "family", TEXT, F, "ipv4 or ipv6"),
+	COLUMN(PORT, "port", NUMBER, S, "the lower port of the connection"),
+	COLUMN(PROTOCOL, "protocol", TEXT, F | S | O, "protocol"),
+	COLUMN(FAMILY, "family", TEXT, F | R, "ipv4 or ipv6"),
 	COLUMN(LOCAL_ADDRESS, "local_address", TEXT, F, "local address"),
 	COLUMN(LOCAL_PORT, "local_port", NUMBER, F, "local port"),
-	COLUMN(REMOTE_ADDRESS, "remote_address", TEXT, F, "remote address, if connected"),
+	COLUMN(REMOTE_ADDRESS, "remote_address", TEXT, F | R, "remote address, if connected"),
 	COLUMN(REMOTE_PORT, "remote_port", NUMBER, F, "remote port, if connected"),
+	ASKED(REMOTE_NAME, "remote_name", TEXT, F | R, F | R, "name of the remote address"),
 	COLUMN(IS_LOOPBACK, "loopback", BOOL, F, "whether it stays on this machine"),
 	COLUMN(NS_PID, "ns_pid", NUMBER, P, "process id in its own pid namespace"),
 	COLUMN(PPID, "ppid", NUMBER, P, "process id of the parent at the first traffic"),
 	COLUMN(PARENT_COMM, "parent_comm", TEXT, P, "command of that parent"),
+	ASKED(EXE, "exe", TEXT, P | F, P | F, "program file, of living processes"),
+	ASKED(CMDLINE, "cmdline", TEXT, P | F, P | F, "command line, of living processes"),
 	COLUMN(EXITED, "exited", BOOL, P, "whether the process has ended"),
 	COLUMN(EXITED_AT, "exited_at", TIME, P, "when it ended"),
+	COLUMN(LIVED_NS, "lived_ns", NUMBER, P, "how long it lived, in nanoseconds"),
 	COLUMN(MERGED, "merged", NUMBER, P, "how many finished processes the row adds up"),
 	COLUMN(PROCESSES, "processes", COUNT, GROUPS, "number of processes"),
 	COLUMN(FIRST_SEEN, "first_seen", TIME, ALL, "first traffic"),
@@ -53,9 +69,11 @@ static const struct column columns[COLUMNS] = {
 	COLUMN(RX_CALLS, "rx_calls", COUNT, ALL, "calls that received"),
 	COLUMN(TX_RATE, "tx_rate", BYTES, ALL, "bytes sent per second, with an interval"),
 	COLUMN(RX_RATE, "rx_rate", BYTES, ALL, "bytes received per second, with an interval"),
-	COLUMN(OTHER_FLOWS, "other_flows", COUNTERS, P | C | U, "what stands in no flow's row"),
-	COLUMN(BY_PROTOCOL, "protocols", PROTOCOLS, P | C | U, "protocols that were used"),
-	COLUMN(LOOPBACK, "loopback", COUNTERS, P | C | U, "what stayed on this machine"),
+	COLUMN(OTHER_FLOWS, "other_flows", COUNTERS, P | C | U | G | N,
+	       "what stands in no flow's row"),
+	COLUMN(BY_PROTOCOL, "protocols", PROTOCOLS, P | C | U | G | N, "protocols that were used"),
+	COLUMN(LOOPBACK, "loopback", COUNTERS, P | C | U | G | N, "what stayed on this machine"),
+#undef ASKED
 #undef COLUMN
 };
 
@@ -92,6 +110,16 @@ int columns_choose(struct view *view, const char *names, char **bad)
 	return fail(error);
 }
 
+void columns_all(struct view *view, bool rates)
+{
+	for (int id = 0; id < COLUMNS; id++)
+		if (column_of(view->by, id) &&
+		    (!(columns[id].asked & 1 << view->by) ||
+		     (id == COLUMN_REMOTE_NAME && view->resolve)) &&
+		    (rates || (id != COLUMN_TX_RATE && id != COLUMN_RX_RATE)))
+			view->columns[view->n_columns++] = &columns[id];
+}
+
 __u64 column_rate(const struct report *r, __u64 bytes)
 {
 	double seconds = r->change ? r->change->seconds : 0;
@@ -117,7 +145,7 @@ static void text(struct value *v, const char *s)
 static void comm(struct value *v, const char *s)
 {
 	if (s)
-		memcpy(v->buf, s, COMM_LEN);
+		*(char *)mempcpy(v->buf, s, COMM_LEN) = 0;
 	text(v, s ? v->buf : NULL);
 }
 
@@ -141,37 +169,50 @@ static void get_exit(const struct report *r, const struct row *row, enum column_
 		at = row->process->p.exited_ns;
 	else if (row->finished)
 		at = row->finished->f.exited_ns;
-	if (id == COLUMN_EXITED)
+	if (id == COLUMN_LIVED_NS)
+		number(v, row->process && at, at - (row->process ? row->process->key.start_ns : 0));
+	else if (id == COLUMN_EXITED)
 		number(v, true, !row->process || at);
 	else
 		boot_time(r, v, at, at);
-}
-
-/* Of a socket, or of a process. */
-static __u32 netns(const struct report *r, const struct row *row)
-{
-	if (r->view->by == BY_FLOW)
-		return row->flow.netns;
-	if (row->process)
-		return row->process->p.netns;
-	return row->finished ? row->finished->key.netns : 0;
 }
 
 static void get_counters(const struct report *r, const struct row *row, enum column_id id,
 			 struct value *v)
 {
 	if (id == COLUMN_LOOPBACK) {
-		v->known = true;
-		v->counters = row->traffic->loopback;
+		v->known = row->traffic;
+		v->counters = row->traffic ? row->traffic->loopback : v->counters;
 		return;
 	}
 	/* It is not known without loopback, nor how much of it is of flows that were folded since.
 	 */
-	v->known = !r->view->filter.no_loopback && !r->summary;
+	v->known = row->traffic && !r->view->filter.no_loopback && !r->view->filter.protocols &&
+		   !r->summary;
 	v->counters = row->other_flows;
 }
 
-static void get_flow(const struct row *row, enum column_id id, struct value *v)
+static void get_container(struct value *v, const char *cgroup)
+{
+	struct container c;
+
+	if (cgroup && service_container(cgroup, &c))
+		text(v, memcpy(v->buf, c.id, sizeof(c.id)));
+}
+
+static void get_living(const struct row *row, enum column_id id, struct value *v)
+{
+	const struct process_row *p = row->process;
+	bool lives = p && p->key.pid && !p->p.exited_ns;
+
+	if (!lives)
+		return;
+	if (id == COLUMN_EXE ? living_exe(&p->key, v->buf, sizeof(v->buf))
+			     : living_cmdline(&p->key, v->buf, sizeof(v->buf)))
+		text(v, v->buf);
+}
+
+static void get_flow(struct report *r, const struct row *row, enum column_id id, struct value *v)
 {
 	const struct flow *f = &row->flow;
 	bool connected = f->flags & FLOW_CONNECTED;
@@ -180,7 +221,7 @@ static void get_flow(const struct row *row, enum column_id id, struct value *v)
 	case COLUMN_FLOW:
 		return number(v, true, row->flow_key.flow);
 	case COLUMN_FAMILY:
-		return text(v, text_family(f->family));
+		return text(v, r->view->by == BY_FLOW || connected ? text_family(f->family) : NULL);
 	case COLUMN_LOCAL_ADDRESS:
 		return address(v, f, true, f->local_address);
 	case COLUMN_LOCAL_PORT:
@@ -189,6 +230,8 @@ static void get_flow(const struct row *row, enum column_id id, struct value *v)
 		return address(v, f, connected, f->remote_address);
 	case COLUMN_REMOTE_PORT:
 		return number(v, connected, f->remote_port);
+	case COLUMN_REMOTE_NAME:
+		return text(v, connected ? names_host(r->names, f->remote_address) : NULL);
 	default:
 		return number(v, true, !!(f->flags & FLOW_LOOPBACK));
 	}
@@ -199,10 +242,14 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 {
 	const struct process_key *key = row->process ? &row->process->key : NULL;
 	const struct process *p = row->process ? &row->process->p : NULL;
-	const struct finished_key *f = row->finished ? &row->finished->key : NULL;
-	__u64 cgroup = p ? p->cgroup_id : f ? f->cgroup_id : 0;
+	__u64 cgroup = row->cgroup_id;
 
-	*v = (struct value){};
+	/* Not its buffer: that is large, and this is asked for each cell. */
+	v->known = false;
+	v->number = 0;
+	v->text = NULL;
+	v->traffic = NULL;
+	v->counters = (struct counters){};
 	switch (column->id) {
 	case COLUMN_PID:
 		return number(v, key, key ? key->pid : 0);
@@ -220,8 +267,16 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 		return number(v, cgroup && !(cgroup & CGROUP_OF_THE_PAST), cgroup);
 	case COLUMN_CGROUP:
 		return text(v, cgroup ? names_cgroup(r->names, cgroup) : NULL);
+	case COLUMN_SERVICE:
+		return text(v, cgroup ? names_service(r->names, cgroup) : NULL);
+	case COLUMN_CONTAINER_ID:
+		return get_container(v, cgroup ? names_cgroup(r->names, cgroup) : NULL);
 	case COLUMN_NETNS:
-		return number(v, netns(r, row), netns(r, row));
+		return number(v, row->netns, row->netns);
+	case COLUMN_NETNS_NAME:
+		return text(v, names_netns(r->names, row->netns));
+	case COLUMN_PORT:
+		return number(v, row->port, row->port);
 	case COLUMN_PROTOCOL:
 		return text(v, text_protocol(row->protocol));
 	case COLUMN_NS_PID:
@@ -230,11 +285,15 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 		return number(v, p, p ? p->ppid : 0);
 	case COLUMN_PARENT_COMM:
 		return comm(v, p ? p->parent_comm : NULL);
+	case COLUMN_EXE:
+	case COLUMN_CMDLINE:
+		return get_living(row, column->id, v);
 	case COLUMN_EXITED:
 	case COLUMN_EXITED_AT:
+	case COLUMN_LIVED_NS:
 		return get_exit(r, row, column->id, v);
 	case COLUMN_MERGED:
-		return number(v, f, row->processes);
+		return number(v, row->finished, row->processes);
 	case COLUMN_PROCESSES:
 		return number(v, true, row->processes);
 	case COLUMN_FIRST_SEEN:
@@ -254,7 +313,8 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_RX_RATE:
 		return number(v, r->change, column_rate(r, row->moved.rx_bytes));
 	case COLUMN_BY_PROTOCOL:
-		v->known = row->traffic && !r->view->filter.no_loopback;
+		v->known =
+			row->traffic && !r->view->filter.no_loopback && !r->view->filter.protocols;
 		v->traffic = row->traffic;
 		v->counters = row->counters;
 		return;
@@ -262,7 +322,7 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_LOOPBACK:
 		return get_counters(r, row, column->id, v);
 	default:
-		return get_flow(row, column->id, v);
+		return get_flow(r, row, column->id, v);
 	}
 }
 

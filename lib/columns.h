@@ -35,20 +35,28 @@ enum column_id {
 	COLUMN_USER,
 	COLUMN_CGROUP_ID,
 	COLUMN_CGROUP,
+	COLUMN_SERVICE,
+	COLUMN_CONTAINER_ID,
 	COLUMN_NETNS,
+	COLUMN_NETNS_NAME,
 	COLUMN_FLOW,
+	COLUMN_PORT,
 	COLUMN_PROTOCOL,
 	COLUMN_FAMILY,
 	COLUMN_LOCAL_ADDRESS,
 	COLUMN_LOCAL_PORT,
 	COLUMN_REMOTE_ADDRESS,
 	COLUMN_REMOTE_PORT,
+	COLUMN_REMOTE_NAME,
 	COLUMN_IS_LOOPBACK,
 	COLUMN_NS_PID,
 	COLUMN_PPID,
 	COLUMN_PARENT_COMM,
+	COLUMN_EXE,
+	COLUMN_CMDLINE,
 	COLUMN_EXITED,
 	COLUMN_EXITED_AT,
+	COLUMN_LIVED_NS,
 	COLUMN_MERGED,
 	COLUMN_PROCESSES,
 	COLUMN_FIRST_SEEN,
@@ -71,7 +79,10 @@ struct column {
 	const char *help;
 	enum column_kind kind;
 	unsigned int groupings; /* a bit for each that has it */
+	unsigned int asked;	/* a bit for each that has it only if it is asked for */
 };
+
+#define TEXT_VALUE_LEN 4096 /* a command line is cut off there */
 
 struct value {
 	bool known;
@@ -79,7 +90,7 @@ struct value {
 	const char *text; /* may point to buf */
 	struct counters counters;
 	const struct traffic *traffic;
-	char buf[TEXT_ADDRESS_LEN];
+	char buf[TEXT_VALUE_LEN];
 };
 
 /* The columns that a grouping has; NULL after the last. */
@@ -87,6 +98,9 @@ const struct column *column_of(enum grouping by, enum column_id id);
 
 /* Fills view->columns. -EINVAL: *bad, to be freed, is none of the grouping's columns. */
 int columns_choose(struct view *view, const char *names, char **bad);
+
+/* Fills view->columns with all that were not chosen, as JSON has them. */
+void columns_all(struct view *view, bool rates);
 
 /* The one called name, in any case, or NULL. */
 const struct column *column_find(enum grouping by, const char *name);

@@ -169,6 +169,7 @@ static int print_rows(struct document *d)
 	error = ranking_make(&k, d->report, true);
 	if (error)
 		return error;
+	ranking_resolve(&k);
 	for (size_t i = 0; !error && i < k.n; i++)
 		error = print_row(d, &k.rows[i]);
 	ranking_free(&k);
@@ -198,12 +199,12 @@ static json_t *from_filter(const struct filter *f)
 {
 	json_t *json = json_object();
 	bool done = json;
+	const char *name;
 
 	for (size_t i = 0; done && i < f->n_items; i++)
 		done = add_item(json, &f->items[i]);
-	done = done && (!f->no_loopback || set(json, "no_loopback", json_true())) &&
-	       (!f->live || set(json, "live", json_true())) &&
-	       (!f->exited || set(json, "exited", json_true()));
+	for (int i = 0; done && (name = filter_switch(f, i)); i++)
+		done = !*name || set(json, name, json_true());
 	if (done)
 		return json;
 	json_decref(json);
@@ -250,29 +251,19 @@ static json_t *make_header(const struct report *r)
 	       (!r->summary || set(json, "summary", json_true())) &&
 	       set(json, "totals", from_totals(r)) &&
 	       set(json, "no_row", r->has_no_row ? json_counters(&r->no_row) : json_null()) &&
-	       (r->view->by != BY_FLOW || set(json, "other_flows", json_counters(&r->other_flows)));
+	       (!r->by_flows || set(json, "other_flows", json_counters(&r->other_flows)));
 	if (done)
 		return json;
 	json_decref(json);
 	return NULL;
 }
 
-static void choose_columns(struct document *d)
-{
-	const struct column *column;
-
-	for (int id = 0; !d->report->view->n_columns && id < COLUMNS; id++) {
-		column = column_of(d->view.by, id);
-		if (column && (d->report->change || (id != COLUMN_TX_RATE && id != COLUMN_RX_RATE)))
-			d->view.columns[d->view.n_columns++] = column;
-	}
-}
-
 static struct document document(FILE *out, struct report *report)
 {
 	struct document d = { .out = out, .report = report, .view = *report->view };
 
-	choose_columns(&d);
+	if (!d.view.n_columns)
+		columns_all(&d.view, report->change);
 	return d;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "names.h"
+#include "service.h"
 
 struct name {
 	__u64 id;
@@ -64,6 +65,8 @@ void names_free(struct names *n)
 {
 	tdestroy(n->users, free_name);
 	tdestroy(n->cgroups, free_name);
+	tdestroy(n->services, free_name);
+	tdestroy(n->netns, free_name);
 	names_init(n, NULL);
 }
 
@@ -166,4 +169,45 @@ const char *names_cgroup(struct names *n, __u64 id)
 	}
 	known = find(&n->cgroups, id);
 	return known ? known->text : NULL;
+}
+
+const char *names_service(struct names *n, __u64 id)
+{
+	const struct name *known = find(&n->services, id);
+	const char *cgroup;
+
+	if (known)
+		return known->text;
+	cgroup = names_cgroup(n, id);
+	return remember(&n->services, id, cgroup ? service_name(cgroup) : NULL);
+}
+
+static void walk_netns(struct names *n)
+{
+	DIR *dir = opendir(NETNS_FOLDER);
+	struct dirent *entry;
+	struct stat st;
+
+	while (dir && (entry = readdir(dir)))
+		if (*entry->d_name != '.' && fstatat(dirfd(dir), entry->d_name, &st, 0) == 0)
+			remember(&n->netns, st.st_ino, strdup(entry->d_name));
+	if (dir)
+		closedir(dir);
+}
+
+const char *names_netns(struct names *n, __u32 inode)
+{
+	const struct name *known;
+
+	if (!n->netns_walked) {
+		n->netns_walked = true;
+		walk_netns(n);
+	}
+	known = find(&n->netns, inode);
+	return known ? known->text : NULL;
+}
+
+const char *names_host(struct names *n, const __u8 address[16])
+{
+	return n->hosts ? hosts_name(n->hosts, address) : NULL;
 }

@@ -398,25 +398,6 @@ static int open_cgroup_root(void)
 	return err;
 }
 
-/* libbpf would look for tracefs where it is usually mounted. */
-static struct bpf_link *attach_tracepoint(const struct bpf_program *prog, const char *name)
-{
-	const char *group = strchr(bpf_program__section_name(prog), '/') + 1;
-	char category[64];
-	struct bpf_link *link = NULL;
-	int tracefs, event;
-
-	snprintf(category, sizeof(category), "%.*s", (int)strcspn(group, "/"), group);
-	tracefs = tracefs_open();
-	if (tracefs < 0)
-		return NULL;
-	event = tracefs_event(tracefs, category, name);
-	if (event >= 0)
-		link = bpf_program__attach_perf_event(prog, event);
-	close(tracefs);
-	return link;
-}
-
 static int attach(struct placement *p, struct bpf_program *prog)
 {
 	char name[64], pin[128], path[PATH_MAX];
@@ -435,7 +416,7 @@ static int attach(struct placement *p, struct bpf_program *prog)
 		err = -errno;
 		close(cgroup);
 	} else if (is_of(prog, "tracepoint/")) {
-		link = attach_tracepoint(prog, name);
+		link = tracefs_attach(prog);
 		err = -errno;
 	} else {
 		link = bpf_program__attach(prog);

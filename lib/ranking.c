@@ -7,6 +7,9 @@
 #include "pins.h"
 #include "ranking.h"
 
+/* A table does not wait longer for names. */
+#define RESOLVE_MS 2000
+
 static int compare(const void *a, const void *b, void *arg)
 {
 	struct report *r = arg;
@@ -93,4 +96,16 @@ void ranking_free(struct ranking *k)
 {
 	free(k->rows);
 	k->rows = NULL;
+}
+
+void ranking_resolve(struct ranking *k)
+{
+	struct hosts *hosts = k->report->names->hosts;
+
+	if (!hosts)
+		return;
+	for (size_t i = 0; i < k->n; i++)
+		if (k->rows[i].flow.flags & FLOW_CONNECTED)
+			(void)hosts_want(hosts, k->rows[i].flow.remote_address);
+	hosts_wait(hosts, RESOLVE_MS);
 }

@@ -22,6 +22,8 @@ struct ranking {
 
 /* ranking_free() it, before the report. */
 int ranking_make(struct ranking *k, struct report *report, bool finished);
+/* Looks up the names of the rows' remote addresses, if any are wanted: for two seconds at most. */
+void ranking_resolve(struct ranking *k);
 void ranking_free(struct ranking *k);
 
 #endif

@@ -21,10 +21,10 @@ struct group {
 	struct traffic traffic;
 };
 
-static struct counters wanted(const struct report *r, const struct traffic *t)
-{
-	return r->view->filter.no_loopback ? counters_less(&t->total, &t->loopback) : t->total;
-}
+struct member {
+	const struct group *group;
+	const struct process_row *process;
+};
 
 /* was is NULL where nothing is subtracted any more: at first, and in the end. */
 static void set_traffic(const struct report *r, struct row *row, const struct traffic *t,
@@ -35,8 +35,8 @@ static void set_traffic(const struct report *r, struct row *row, const struct tr
 
 	row->traffic = t;
 	row->was = was ?: &none;
-	row->counters = wanted(r, t);
-	before = wanted(r, row->was);
+	row->counters = filter_counters(&r->view->filter, t);
+	before = filter_counters(&r->view->filter, row->was);
 	row->moved = counters_less(&row->counters, &before);
 }
 
@@ -52,6 +52,8 @@ static void make_process(const struct report *r, struct row *row, const struct p
 	*row = (struct row){
 		.process = process,
 		.uid = p->uid,
+		.netns = p->netns,
+		.cgroup_id = p->cgroup_id,
 		.processes = 1,
 		.first_seen_ns = p->first_seen_ns,
 		.last_seen_ns = p->last_seen_ns,
@@ -70,6 +72,8 @@ static void make_finished(const struct report *r, struct row *row,
 	*row = (struct row){
 		.finished = finished,
 		.uid = finished->key.uid,
+		.netns = finished->key.netns,
+		.cgroup_id = finished->key.cgroup_id,
 		.processes = f->processes,
 		.first_seen_ns = f->first_seen_ns,
 		.last_seen_ns = f->last_seen_ns,
@@ -81,6 +85,16 @@ static void make_finished(const struct report *r, struct row *row,
 				 : NULL);
 }
 
+/* The port that names the service: the lower, since clients' are drawn from the high ones. */
+static __u16 service_port(const struct flow *f)
+{
+	if (f->protocol > PROTOCOL_UDPLITE && f->protocol != PROTOCOL_SCTP)
+		return 0;
+	if (!(f->flags & FLOW_CONNECTED) || !f->remote_port)
+		return f->local_port;
+	return f->local_port && f->local_port < f->remote_port ? f->local_port : f->remote_port;
+}
+
 static void make_flow(const struct report *r, struct row *row, const struct flow_key *key,
 		      const struct flow *flow, const struct process_row *process)
 {
@@ -89,7 +103,10 @@ static void make_flow(const struct report *r, struct row *row, const struct flow
 		.flow_key = *key,
 		.flow = *flow,
 		.uid = process->p.uid,
+		.netns = flow->netns,
+		.cgroup_id = process->p.cgroup_id,
 		.protocol = flow->protocol,
+		.port = service_port(flow),
 		.processes = 1,
 		.first_seen_ns = flow->first_seen_ns,
 		.last_seen_ns = flow->last_seen_ns,
@@ -122,6 +139,20 @@ static int compare_users(const void *a, const void *b)
 	return compare_numbers(x->uid, y->uid);
 }
 
+static int compare_cgroups(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return compare_numbers(x->cgroup_id, y->cgroup_id);
+}
+
+static int compare_netns(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return compare_numbers(x->netns, y->netns);
+}
+
 static int compare_protocols(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
@@ -129,23 +160,54 @@ static int compare_protocols(const void *a, const void *b)
 	return compare_numbers(x->protocol, y->protocol);
 }
 
+static int compare_ports(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return compare_numbers(x->port, y->port) ?: compare_protocols(a, b);
+}
+
+/* Those of no known remote end are one. */
+static int compare_remotes(const void *a, const void *b)
+{
+	const struct flow *x = &((const struct row *)a)->flow, *y = &((const struct row *)b)->flow;
+	int known = x->flags & y->flags & FLOW_CONNECTED;
+
+	return compare_numbers(x->flags & FLOW_CONNECTED, y->flags & FLOW_CONNECTED)
+		       ?: known
+			  ? memcmp(x->remote_address, y->remote_address, sizeof(x->remote_address))
+			  : 0;
+}
+
+static int compare_processes(const void *a, const void *b)
+{
+	static const struct process_key none;
+	const struct row *x = a, *y = b;
+	const struct process_key *k = x->process ? &x->process->key : &none;
+	const struct process_key *l = y->process ? &y->process->key : &none;
+
+	return compare_numbers(!x->process, !y->process) ?: compare_numbers(k->pid, l->pid) ?:
+	       compare_numbers(k->start_ns, l->start_ns);
+}
+
 /* How rows are told apart that are added up; NULL: they are not. */
-static int (*const same_group[GROUPINGS])(const void *a, const void *b) = {
-	[BY_COMM] = compare_comms,
-	[BY_USER] = compare_users,
-	[BY_PROTOCOL] = compare_protocols,
-};
+static int (*same_group(const struct report *r))(const void *a, const void *b)
+{
+	static int (*const groups[GROUPINGS])(const void *a, const void *b) = {
+		[BY_COMM] = compare_comms,     [BY_USER] = compare_users,
+		[BY_CGROUP] = compare_cgroups, [BY_REMOTE] = compare_remotes,
+		[BY_PORT] = compare_ports,     [BY_PROTOCOL] = compare_protocols,
+		[BY_NETNS] = compare_netns,
+	};
+
+	return r->view->by == BY_PROCESS && r->by_flows ? compare_processes : groups[r->view->by];
+}
 
 int report_compare(const struct row *a, const struct row *b)
 {
-	static const struct process_key none;
-	const struct process_key *x = a->process ? &a->process->key : &none;
-	const struct process_key *y = b->process ? &b->process->key : &none;
-
-	return compare_numbers(!a->process, !b->process) ?: compare_numbers(x->pid, y->pid) ?:
-	       compare_numbers(x->start_ns, y->start_ns) ?:
-	       compare_numbers(a->flow_key.flow, b->flow_key.flow) ?: compare_comms(a, b) ?:
-	       compare_users(a, b) ?: compare_protocols(a, b) ?:
+	return compare_processes(a, b) ?: compare_numbers(a->flow_key.flow, b->flow_key.flow) ?:
+	       compare_comms(a, b) ?: compare_users(a, b) ?: compare_cgroups(a, b) ?:
+	       compare_netns(a, b) ?: compare_ports(a, b) ?: compare_remotes(a, b) ?:
 	       compare_numbers((__u64)(uintptr_t)a->finished, (__u64)(uintptr_t)b->finished);
 }
 
@@ -154,6 +216,13 @@ __u64 report_weight(const struct report *r, const struct row *row)
 	const struct counters *c = r->change ? &row->moved : &row->counters;
 
 	return c->tx_bytes + c->rx_bytes;
+}
+
+/* A filter that leaves out a part of a process may leave nothing of it. */
+static bool is_left_out(const struct report *r, const struct row *row)
+{
+	return (r->view->filter.protocols || r->view->filter.no_loopback) &&
+	       counters_zero(&row->counters) && counters_zero(&row->moved);
 }
 
 static int hand_out(void *arg, const struct row *row)
@@ -166,34 +235,72 @@ static int hand_out(void *arg, const struct row *row)
 	return w->each(w->arg, row);
 }
 
+static int compare_members(const void *a, const void *b)
+{
+	const struct member *x = a, *y = b;
+
+	return compare_numbers((__u64)(uintptr_t)x->group, (__u64)(uintptr_t)y->group)
+		       ?: compare_numbers((__u64)(uintptr_t)x->process,
+					  (__u64)(uintptr_t)y->process);
+}
+
+/* A process has many flows, but is one of the group's processes. */
+static int add_member(struct report *r, struct group *g, const struct process_row *process)
+{
+	struct member *m = malloc(sizeof(*m)), *const * found;
+
+	if (!m)
+		return -ENOMEM;
+	*m = (struct member){ g, process };
+	found = tsearch(m, &r->members, compare_members);
+	if (found && *found == m)
+		g->row.processes++;
+	else
+		free(m);
+	return found ? 0 : -ENOMEM;
+}
+
+static int new_group(struct report *r, const struct row *row)
+{
+	struct group *g = malloc(sizeof(*g));
+
+	if (!g)
+		return -ENOMEM;
+	*g = (struct group){ .row = *row };
+	g->row.traffic = row->traffic ? &g->traffic : NULL;
+	g->row.finished = NULL;
+	g->row.processes = 0;
+	g->row.counters = g->row.moved = g->row.other_flows = (struct counters){};
+	if (r->view->by != BY_PROCESS)
+		g->row.process = NULL;
+	if (tsearch(g, &r->groups, same_group(r)))
+		return 0;
+	free(g);
+	return -ENOMEM;
+}
+
 static int add_to_group(struct report *r, const struct row *row)
 {
-	int (*compare)(const void *a, const void *b) = same_group[r->view->by];
-	struct group *const *found = tfind(row, &r->groups, compare), *g;
+	struct group *const *found = tfind(row, &r->groups, same_group(r)), *g;
+	int error;
 
 	if (!found) {
-		g = malloc(sizeof(*g));
-		if (!g)
-			return -ENOMEM;
-		*g = (struct group){ .row = *row, .traffic = *row->traffic };
-		g->row.traffic = &g->traffic;
-		g->row.process = NULL;
-		g->row.finished = NULL;
-		if (tsearch(g, &r->groups, compare))
-			return 0;
-		free(g);
-		return -ENOMEM;
+		error = new_group(r, row);
+		return error ?: add_to_group(r, row);
 	}
 	g = *found;
-	g->row.processes += row->processes;
 	if ((__s64)row->first_seen_ns < (__s64)g->row.first_seen_ns)
 		g->row.first_seen_ns = row->first_seen_ns;
 	if ((__s64)row->last_seen_ns > (__s64)g->row.last_seen_ns)
 		g->row.last_seen_ns = row->last_seen_ns;
-	traffic_add(&g->traffic, row->traffic);
+	if (row->traffic)
+		traffic_add(&g->traffic, row->traffic);
 	counters_add(&g->row.counters, &row->counters);
 	counters_add(&g->row.moved, &row->moved);
 	counters_add(&g->row.other_flows, &row->other_flows);
+	if (r->by_flows)
+		return add_member(r, g, row->process);
+	g->row.processes += row->processes;
 	return 0;
 }
 
@@ -203,6 +310,8 @@ static int add_protocols(struct report *r, const struct row *row)
 	int error = 0;
 
 	for (part.protocol = 0; !error && part.protocol < PROTOCOLS; part.protocol++) {
+		if (!filter_protocol(&r->view->filter, part.protocol))
+			continue;
 		part.counters = *traffic_protocol(row->traffic, part.protocol);
 		part.moved =
 			counters_less(&part.counters, traffic_protocol(row->was, part.protocol));
@@ -216,7 +325,8 @@ static int add_row(void *arg, const struct row *row)
 {
 	struct report *r = arg;
 
-	return r->view->by == BY_PROTOCOL ? add_protocols(r, row) : add_to_group(r, row);
+	return r->view->by == BY_PROTOCOL && !r->by_flows ? add_protocols(r, row)
+							  : add_to_group(r, row);
 }
 
 static void hand_out_group(const void *node, VISIT visit, void *arg)
@@ -236,22 +346,22 @@ static int each_process(const struct report *r, int (*each)(void *arg, const str
 	int error = 0;
 
 	for (size_t i = 0; !error && i < reading->n_processes; i++) {
-		if (!filter_process(&r->view->filter, &reading->processes[i]))
+		if (!filter_process(&r->view->filter, r->names, &reading->processes[i]))
 			continue;
 		make_process(r, &row, &reading->processes[i]);
-		error = each(arg, &row);
+		error = is_left_out(r, &row) ? 0 : each(arg, &row);
 	}
 	for (size_t i = 0; !error && i < reading->n_finished; i++) {
-		if (!filter_finished(&r->view->filter, &reading->finished[i]))
+		if (!filter_finished(&r->view->filter, r->names, &reading->finished[i]))
 			continue;
 		make_finished(r, &row, &reading->finished[i]);
-		error = each(arg, &row);
+		error = is_left_out(r, &row) ? 0 : each(arg, &row);
 	}
 	return error;
 }
 
-static int hand_out_flow(void *arg, const struct flow_key *key, const struct flow *flow,
-			 const struct process_row *process)
+static int each_flow(void *arg, const struct flow_key *key, const struct flow *flow,
+		     const struct process_row *process)
 {
 	struct walk *w = arg;
 	struct report *r = w->report;
@@ -260,11 +370,10 @@ static int hand_out_flow(void *arg, const struct flow_key *key, const struct flo
 
 	if (r->flows)
 		error = past_flows_add(r->flows, key, &flow->counters);
-	if (error || !filter_flow(&r->view->filter, flow) ||
-	    !filter_process(&r->view->filter, process))
+	if (error || !filter_flow(&r->view->filter, r->names, flow, process))
 		return error;
 	make_flow(r, &row, key, flow, process);
-	return hand_out(w, &row);
+	return r->view->by == BY_FLOW ? hand_out(w, &row) : add_row(r, &row);
 }
 
 int report_rows(struct report *r, int (*each)(void *arg, const struct row *row), void *arg)
@@ -272,11 +381,10 @@ int report_rows(struct report *r, int (*each)(void *arg, const struct row *row),
 	struct walk w = { .report = r, .each = each, .arg = arg };
 	int error;
 
-	if (r->view->by == BY_FLOW)
-		return fail(reading_flows(r->reading, hand_out_flow, &w));
-	if (!same_group[r->view->by])
+	if (!r->by_flows && !same_group(r))
 		return fail(each_process(r, hand_out, &w));
-	error = each_process(r, add_row, r);
+	error = r->by_flows ? reading_flows(r->reading, each_flow, &w)
+			    : each_process(r, add_row, r);
 	if (!error)
 		twalk_r(r->groups, hand_out_group, &w);
 	return fail(error ?: w.error);
@@ -297,29 +405,46 @@ static int sum_row(void *arg, const struct row *row)
 	return 0;
 }
 
-static int subtract_flow(void *arg, const struct flow_key *key, const struct flow *flow,
-			 const struct process_row *process)
+/* Whether totals are those of the flows that match: their processes have more. */
+static bool has_flow_filter(const struct report *r)
+{
+	const struct filter *f = &r->view->filter;
+
+	return filter_needs_flows(f) || filter_has(f, FILTER_NETNS);
+}
+
+static int sum_flow(void *arg, const struct flow_key *key, const struct flow *flow,
+		    const struct process_row *process)
 {
 	struct report *r = arg;
+	const struct filter *f = &r->view->filter;
 	struct row row;
 
-	if (!filter_flow(&r->view->filter, flow) || !filter_process(&r->view->filter, process))
-		return 0;
 	make_flow(r, &row, key, flow, process);
-	r->other_flows = counters_less(&r->other_flows, &row.counters);
+	if (filter_placed(f, flow) && filter_process(f, r->names, process))
+		r->other_flows = counters_less(&r->other_flows, &row.counters);
+	if (has_flow_filter(r) && filter_flow(f, r->names, flow, process)) {
+		counters_add(&r->totals, &row.counters);
+		counters_add(&r->moved, &row.moved);
+	}
 	return 0;
 }
 
 /*
- * What processes have as other flows includes loopback, and all of a flow that
- * lost its row between two readings. Without these it is what the flows leave.
+ * What processes have as other flows is of all protocols, includes loopback, and
+ * all of a flow that lost its row between two readings. Where that is not what is
+ * asked for it is what the flows leave.
  */
-static int sum_other_flows(struct report *r)
+static int sum_flows(struct report *r)
 {
-	if (r->view->by != BY_FLOW || !(r->view->filter.no_loopback || r->summary))
+	const struct filter *f = &r->view->filter;
+
+	if (!r->by_flows || !(f->no_loopback || f->protocols || r->summary || has_flow_filter(r)))
 		return 0;
 	r->other_flows = r->totals;
-	return reading_flows(r->reading, subtract_flow, r);
+	if (has_flow_filter(r))
+		r->totals = r->moved = (struct counters){};
+	return reading_flows(r->reading, sum_flow, r);
 }
 
 int report_init(struct report *r)
@@ -327,8 +452,9 @@ int report_init(struct report *r)
 	const struct totals *all = &r->reading->totals;
 	int error;
 
+	r->by_flows = view_needs_flows(r->view);
 	each_process(r, sum_row, r);
-	error = sum_other_flows(r);
+	error = sum_flows(r);
 	r->has_no_row = !filter_active(&r->view->filter);
 	if (r->has_no_row) {
 		r->no_row = all->no_row;
@@ -341,6 +467,7 @@ int report_init(struct report *r)
 
 void report_free(struct report *r)
 {
+	tdestroy(r->members, free);
 	tdestroy(r->groups, free);
-	r->groups = NULL;
+	r->groups = r->members = NULL;
 }

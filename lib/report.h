@@ -18,7 +18,10 @@ struct row {
 	struct flow flow;
 	char comm[COMM_LEN];
 	__u32 uid;
+	__u32 netns; /* of the process, or of the flow's socket */
+	__u64 cgroup_id;
 	int protocol; /* enum protocol */
+	__u16 port;   /* of the service; 0: it has none */
 	__u64 processes;
 	__u64 first_seen_ns;
 	__u64 last_seen_ns;
@@ -43,10 +46,12 @@ struct report {
 	struct counters no_row;
 	bool has_no_row; /* no_row is known: nothing is filtered */
 	struct counters other_flows;
+	bool by_flows; /* rows are of flows; other_flows is what none of them has */
 	struct counters finished;
 	struct counters finished_moved;
 	__u64 n_finished;
 	void *groups;
+	void *members; /* which processes each group of flows has */
 };
 
 /* Adds up what the members above ask for. report_free() it. */

@@ -100,7 +100,7 @@ static const char *tracepoint_of(const struct bpf_program *prog)
 }
 
 /* A tp_btf program tells; where it cannot, the version has to (x86 without KALLSYMS_ALL). */
-static bool tracepoints_preemptible(void)
+bool set_preemptible(void)
 {
 	struct preemption *skel = preemption__open_and_load();
 	struct utsname kernel;
@@ -142,7 +142,7 @@ int set_check(const struct set *set, const struct btf *btf, char *what, size_t s
 		snprintf(what, size, "before Linux 6.5 sendfile may pass sock_send_length twice");
 		return fail(-ENOTSUP);
 	}
-	if (set->id == HOOKS_TP_BTF && tracepoints_preemptible()) {
+	if (set->id == HOOKS_TP_BTF && set_preemptible()) {
 		snprintf(what, size,
 			 "another task can take the CPU from these programs here, and the kernel "
 			 "would skip them for its events");

@@ -40,6 +40,12 @@ void set_close(struct set *set);
 int set_check(const struct set *set, const struct btf *btf, char *what, size_t size);
 
 /*
+ * Whether another task can take the CPU from a tp_btf program here: the kernel
+ * would skip it for the other's events.
+ */
+bool set_preemptible(void);
+
+/*
  * HOLE_*: what this kernel moves past the set, where the kprobes of HOOKS_SPLICE
  * are not beside it.
  */

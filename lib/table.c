@@ -44,6 +44,30 @@ static char *format_bytes(const struct report *r, __u64 bytes)
 	return strdup(text_size(size, bytes));
 }
 
+static bool is_counter(const struct column *column)
+{
+	return column->id >= COLUMN_TX_BYTES && column->id <= COLUMN_RX_CALLS;
+}
+
+static bool is_rate(const struct column *column)
+{
+	return column->id == COLUMN_TX_RATE || column->id == COLUMN_RX_RATE;
+}
+
+/* As ip and tc print rates. */
+static char *format_bits(const struct report *r, __u64 bytes)
+{
+	static const char *const units[] = { "", "K", "M", "G", "T", "P", "E", "Z" };
+	double bits = 8.0 * bytes;
+	int unit = 0;
+
+	if (r->view->bytes)
+		return format("%.0fbit", bits);
+	for (; bits >= 999.5; unit++)
+		bits /= 1000;
+	return format(bits < 9.95 && unit ? "%.1f%sbit" : "%.0f%sbit", bits, units[unit]);
+}
+
 static char *format_counters(const struct report *r, const struct counters *c)
 {
 	char *tx = format_bytes(r, c->tx_bytes), *rx = format_bytes(r, c->rx_bytes), *both = NULL;
@@ -69,11 +93,14 @@ static char *format_protocols(const struct traffic *t)
 	return list;
 }
 
-static char *format_text(const struct row *row, const struct column *column,
-			 const struct value *value)
+static char *format_text(const struct view *view, const struct row *row,
+			 const struct column *column, const struct value *value)
 {
 	bool exited = row->process && row->process->p.exited_ns;
 
+	/* What reads this reads the column "exited", too. */
+	if (view->raw)
+		return strdup(value->text);
 	if (column->id == COLUMN_COMM)
 		return format("%s%s", value->text, exited ? " (exited)" : "");
 	/* A sniffer's copies are no traffic: the rows without this one make the total. */
@@ -91,15 +118,18 @@ static char *format_cell(struct report *r, const struct row *row, const struct c
 	column_get(r, row, column, &v);
 	if (column->id == COLUMN_USER && (!v.known || r->view->numeric))
 		return format("%" PRIu32, (uint32_t)row->uid);
+	if (column->id == COLUMN_REMOTE_ADDRESS && v.known && r->view->resolve)
+		v.text = names_host(r->names, row->flow.remote_address) ?: v.text;
 	if (!v.known)
 		return strdup("-");
 	switch (column->kind) {
 	case COLUMN_TEXT:
-		return format_text(row, column, &v);
+		return format_text(r->view, row, column, &v);
 	case COLUMN_BOOL:
 		return strdup(v.number ? "yes" : "no");
 	case COLUMN_BYTES:
-		return format_bytes(r, v.number);
+		return r->view->bits && is_rate(column) ? format_bits(r, v.number)
+							: format_bytes(r, v.number);
 	case COLUMN_TIME:
 		return strdup(text_time(time, v.number));
 	case COLUMN_COUNTERS:
@@ -128,16 +158,6 @@ static int add_row(struct table *t, const struct row *row)
 	for (size_t i = 0; !error && i < t->view.n_columns; i++)
 		error = set_cell(line, i, format_cell(t->report, row, t->view.columns[i]));
 	return error;
-}
-
-static bool is_counter(const struct column *column)
-{
-	return column->id >= COLUMN_TX_BYTES && column->id <= COLUMN_RX_CALLS;
-}
-
-static bool is_rate(const struct column *column)
-{
-	return column->id == COLUMN_TX_RATE || column->id == COLUMN_RX_RATE;
 }
 
 /* A sum at the end; takes label over. Without moved it has no rates. */
@@ -172,10 +192,10 @@ static int add_sums(struct table *t, const struct ranking *k)
 		return 0;
 	if (k->n_rest)
 		error = add_sum(t, format("%zu more", k->n_rest), &k->rest, &k->rest_moved);
-	if (!error && r->view->by == BY_PROCESS && r->n_finished)
+	if (!error && r->view->by == BY_PROCESS && !r->by_flows && r->n_finished)
 		error = add_sum(t, format("finished (%" PRIu64 ")", (uint64_t)r->n_finished),
 				&r->finished, &r->finished_moved);
-	if (!error && r->view->by == BY_FLOW && !counters_zero(&r->other_flows))
+	if (!error && r->by_flows && !counters_zero(&r->other_flows))
 		error = add_sum(t, strdup("other flows"), &r->other_flows, NULL);
 	if (!error && r->has_no_row && !counters_zero(&r->no_row))
 		error = add_sum(t, strdup("no row"), &r->no_row, NULL);
@@ -220,6 +240,12 @@ static bool is_right(const struct column *column)
 	       column->kind == COLUMN_BYTES || column->kind == COLUMN_COUNTERS;
 }
 
+static bool is_long(const struct column *column)
+{
+	return column->id == COLUMN_CGROUP || column->id == COLUMN_EXE ||
+	       column->id == COLUMN_CMDLINE;
+}
+
 static int make_columns(struct table *t)
 {
 	int error = choose_columns(t);
@@ -228,7 +254,7 @@ static int make_columns(struct table *t)
 	for (size_t i = 0; !error && i < t->view.n_columns; i++) {
 		const struct column *column = t->view.columns[i];
 		int flags = (is_right(column) ? SCOLS_FL_RIGHT : 0) |
-			    (column->id == COLUMN_CGROUP ? SCOLS_FL_TRUNC : 0);
+			    (is_long(column) ? SCOLS_FL_TRUNC : 0);
 		char name[32] = "";
 
 		for (size_t c = 0; c < sizeof(name) - 1 && column->name[c]; c++)
@@ -248,6 +274,8 @@ static void print_plain(FILE *out, const char *s)
 
 static void print_filters(FILE *out, const struct filter *f)
 {
+	const char *name;
+
 	if (!filter_active(f)) {
 		fputs(", no filters", out);
 		return;
@@ -266,9 +294,11 @@ static void print_filters(FILE *out, const struct filter *f)
 			before = ",";
 		}
 	}
-	fputs(f->no_loopback ? ", no loopback" : "", out);
-	fputs(f->live ? ", live" : "", out);
-	fputs(f->exited ? ", exited" : "", out);
+	for (int i = 0; (name = filter_switch(f, i)); i++) {
+		fputs(*name ? ", " : "", out);
+		for (; *name; name++)
+			fputc(*name == '_' ? ' ' : *name, out);
+	}
 }
 
 /* Sums are since then; in a summary, since the first reading. */
@@ -303,9 +333,10 @@ static int fill(struct table *t)
 		error = ranking_make(&k, t->report, t->view.by != BY_PROCESS);
 	if (error)
 		return error;
+	ranking_resolve(&k);
 	for (size_t i = 0; !error && i < k.n; i++)
 		error = add_row(t, &k.rows[i]);
-	if (!error)
+	if (!error && !t->view.raw)
 		error = add_sums(t, &k);
 	/* The names of columns are not printed where there is no line. */
 	if (!error && !scols_table_get_nlines(t->cells) && !t->view.no_header &&
@@ -323,12 +354,13 @@ static int print(FILE *out, struct table *t)
 	int error;
 
 	scols_table_enable_noheadings(t->cells, view->no_header);
+	scols_table_enable_raw(t->cells, view->raw);
 	if (out != stdout)
 		scols_table_set_termforce(t->cells, SCOLS_TERMFORCE_NEVER);
 	error = scols_print_table_to_string(t->cells, &text);
 	if (error)
 		return error;
-	if (!view->no_header)
+	if (!view->no_header && !view->raw)
 		print_opening(out, t->report);
 	errno = 0;
 	if (fputs(text, out) == EOF || (*text && fputc('\n', out) == EOF))

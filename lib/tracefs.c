@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -56,4 +57,23 @@ int tracefs_event(int tracefs, const char *group, const char *name)
 	attr.config = id;
 	fd = (int)syscall(SYS_perf_event_open, &attr, -1, sched_getcpu(), -1, PERF_FLAG_FD_CLOEXEC);
 	return fd < 0 ? fail(-errno) : fd;
+}
+
+struct bpf_link *tracefs_attach(const struct bpf_program *prog)
+{
+	const char *group = strchr(bpf_program__section_name(prog), '/') + 1;
+	const char *name = strchr(group, '/') + 1;
+	char category[64];
+	struct bpf_link *link = NULL;
+	int tracefs, event;
+
+	snprintf(category, sizeof(category), "%.*s", (int)strcspn(group, "/"), group);
+	tracefs = tracefs_open();
+	if (tracefs < 0)
+		return NULL;
+	event = tracefs_event(tracefs, category, name);
+	if (event >= 0)
+		link = bpf_program__attach_perf_event(prog, event);
+	close(tracefs);
+	return link;
 }

@@ -16,12 +16,27 @@ static const struct {
 		      "comm,processes,tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen" },
 	[BY_USER] = { "user", "users",
 		      "user,processes,tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen" },
+	[BY_CGROUP] = { "cgroup", "cgroups",
+			"service,processes,tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen,cgroup" },
 	[BY_FLOW] = { "flow", "flows",
 		      "pid,user,comm,protocol,local_address,local_port,remote_address,remote_port,"
 		      "tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen" },
+	[BY_REMOTE] = { "remote", "remotes",
+			"remote_address,processes,tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen" },
+	[BY_PORT] = { "port", "ports",
+		      "port,protocol,processes,tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen" },
 	[BY_PROTOCOL] = { "protocol", "protocols",
 			  "protocol,processes,tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen" },
+	[BY_NETNS] = { "netns", "netns",
+		       "netns,netns_name,processes,tx_bytes,rx_bytes,tx_rate,rx_rate,last_seen" },
 };
+
+bool view_needs_flows(const struct view *view)
+{
+	return view->by == BY_FLOW || view->by == BY_REMOTE || view->by == BY_PORT ||
+	       filter_needs_flows(&view->filter) ||
+	       (view->by == BY_PROTOCOL && view->filter.no_loopback);
+}
 
 int grouping_find(const char *name)
 {
@@ -29,6 +44,18 @@ int grouping_find(const char *name)
 		if (!strcmp(name, groupings[by].name))
 			return by;
 	return fail(-EINVAL);
+}
+
+const char *grouping_names(void)
+{
+	static char names[128];
+
+	*names = 0;
+	for (int by = 0; by < GROUPINGS; by++) {
+		strcat(names, !by ? "" : by < GROUPINGS - 1 ? ", " : " or ");
+		strcat(names, groupings[by].name);
+	}
+	return names;
 }
 
 const char *grouping_name(enum grouping by)

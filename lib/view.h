@@ -17,8 +17,12 @@ enum grouping {
 	BY_PROCESS,
 	BY_COMM,
 	BY_USER,
+	BY_CGROUP,
 	BY_FLOW,
+	BY_REMOTE,
+	BY_PORT,
 	BY_PROTOCOL,
+	BY_NETNS,
 	GROUPINGS,
 };
 
@@ -37,10 +41,19 @@ struct view {
 	bool bytes;
 	bool no_header;
 	bool numeric;
+	bool raw;
+	bool bits;    /* rates */
+	bool resolve; /* remote addresses */
 };
+
+/* Only flows can tell: what stands in no flow's row cannot be placed. */
+bool view_needs_flows(const struct view *view);
 
 /* The grouping called name, or -EINVAL. */
 int grouping_find(const char *name);
+
+/* All their names: "process, comm or user". */
+const char *grouping_names(void);
 
 /* Its name, as --by takes it, and that of the array of its rows. */
 const char *grouping_name(enum grouping by);

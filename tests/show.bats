@@ -59,8 +59,8 @@ show() {
 		"flows_enabled", "missed_events"]')"
 	is "$(jq -c '.totals, .no_row | keys' <<<"$output" | sort -u)" '["rx_bytes","rx_calls","tx_bytes","tx_calls"]'
 	is "$(jq -c '.processes[0] | keys' <<<"$output")" "$(jq -nc '["pid", "start_time", "start_ns", "comm", "uid",
-		"user", "cgroup_id", "cgroup", "netns", "ns_pid", "ppid", "parent_comm", "exited", "exited_at",
-		"merged", "first_seen", "last_seen", "tx_bytes", "rx_bytes", "tx_calls", "rx_calls",
+		"user", "cgroup_id", "cgroup", "service", "container_id", "netns", "netns_name", "ns_pid", "ppid", "parent_comm", "exited", "exited_at",
+		"lived_ns", "merged", "first_seen", "last_seen", "tx_bytes", "rx_bytes", "tx_calls", "rx_calls",
 		"other_flows", "protocols", "loopback"] | sort')"
 	is "$(jq '.schema' <<<"$output")" 1
 	is "$(jq -r '.boot_id' <<<"$output")" "$(cat /proc/sys/kernel/random/boot_id)"

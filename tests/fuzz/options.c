@@ -18,6 +18,7 @@
 #include "cli.h"
 #include "fuzz.h"
 #include "hooks.h"
+#include "watch.h"
 
 #define WORDS 32
 
@@ -26,6 +27,7 @@ int reset_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int status_main(int argc, char **argv);
 int unload_main(int argc, char **argv);
+int watch_main(int argc, char **argv);
 
 static const struct {
 	const char *name;
@@ -33,7 +35,7 @@ static const struct {
 } commands[] = {
 	{ "netacct-load", load_main },	   { "netacct-reset", reset_main },
 	{ "netacct-show", show_main },	   { "netacct-status", status_main },
-	{ "netacct-unload", unload_main },
+	{ "netacct-unload", unload_main }, { "netacct-watch", watch_main },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -69,6 +71,8 @@ int __wrap_hooks_load(const char *pin_dir, const struct load_options *o, char wh
 int __wrap_hooks_lock(const char *pin_dir);
 int __wrap_hooks_unload(const char *pin_dir);
 int __wrap_output_open(struct output *o, const char *to);
+int __wrap_watcher_start(struct watcher **w, const struct watcher_limits *limits,
+			 watcher_each *each, void *arg, char what[WATCHER_WHAT]);
 
 /* No account is there, whatever is wrong with it. */
 int __wrap_account_open(struct account *a, const char *pin_dir, bool writable)
@@ -106,6 +110,19 @@ int __wrap_output_open(struct output *o, const char *to)
 {
 	*o = (struct output){ .file = stdout, .to = to ? to : "standard output", .folder = -1 };
 	return to && result == -EIO ? -EIO : 0;
+}
+
+int __wrap_watcher_start(struct watcher **w, const struct watcher_limits *limits,
+			 watcher_each *each, void *arg, char what[WATCHER_WHAT])
+{
+	(void)each;
+	(void)arg;
+	*w = NULL;
+	MUST(limits->ring_bytes >= 4096 && !(limits->ring_bytes & (limits->ring_bytes - 1)));
+	MUST(limits->connections);
+	snprintf(what, WATCHER_WHAT, "it is a test");
+	errno = result ? -result : ENOENT;
+	return -errno;
 }
 
 /*
