@@ -106,19 +106,6 @@ static const char *whole_usage(void)
 	return text;
 }
 
-static void add_filter(struct show *s, enum filter_list list)
-{
-	const char *bad;
-	int error = filter_add(&s->view.filter, list, optarg, &bad);
-
-	if (error == -ENOENT)
-		cli_misuse("no such user: '%s'", bad);
-	if (error == -EINVAL)
-		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
-	if (error)
-		cli_fail(error, "cannot filter");
-}
-
 static enum format parse_format(const char *name)
 {
 	static const char *const names[] = { "table", "json", "jsonl" };
@@ -129,15 +116,6 @@ static enum format parse_format(const char *name)
 	cli_misuse("--format takes table, json or jsonl, not '%s'", name);
 }
 
-static enum grouping parse_by(const char *name)
-{
-	int by = grouping_find(name);
-
-	if (by < 0)
-		cli_misuse("--by takes process, comm, user, flow or protocol, not '%s'", name);
-	return by;
-}
-
 static void set_rows(struct view *view, const char *text)
 {
 	view->rows = ALL_ROWS;
@@ -146,21 +124,11 @@ static void set_rows(struct view *view, const char *text)
 	view->sorted = true;
 }
 
-static double parse_interval(const char *text)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds >= 0.01 && seconds <= 1e9))
-		cli_misuse("the interval is a number of seconds, not '%s'", text);
-	return seconds;
-}
-
 static void parse_option(struct show *s, struct cli *cli, int c)
 {
 	switch (c) {
 	case BY:
-		s->view.by = parse_by(optarg);
+		s->view.by = cli_grouping(optarg);
 		return;
 	case FORMAT:
 		s->format = parse_format(optarg);
@@ -196,13 +164,13 @@ static void parse_option(struct show *s, struct cli *cli, int c)
 		s->view.all = true;
 		return;
 	case 'p':
-		add_filter(s, FILTER_PID);
+		cli_filter(&s->view.filter, FILTER_PID, optarg);
 		return;
 	case COMM:
-		add_filter(s, FILTER_COMM);
+		cli_filter(&s->view.filter, FILTER_COMM, optarg);
 		return;
 	case USER:
-		add_filter(s, FILTER_USER);
+		cli_filter(&s->view.filter, FILTER_USER, optarg);
 		return;
 	case NO_LOOPBACK:
 		s->view.filter.no_loopback = true;
@@ -254,7 +222,7 @@ static void parse(struct show *s, struct cli *cli, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, CLI_SHORT "jr:o:bHnap:", options, NULL)) != -1)
 		parse_option(s, cli, c);
 	if (optind < argc)
-		s->interval = parse_interval(argv[optind++]);
+		s->interval = cli_interval(argv[optind++]);
 	if (optind < argc)
 		s->count = cli_number("the count", argv[optind++], 1, UINT32_MAX);
 	cli_no_arguments(argc, argv);

@@ -143,6 +143,38 @@ unsigned long long cli_number(const char *name, const char *text, unsigned long 
 	return n;
 }
 
+enum grouping cli_grouping(const char *name)
+{
+	int by = grouping_find(name);
+
+	if (by < 0)
+		cli_misuse("--by takes process, comm, user, flow or protocol, not '%s'", name);
+	return by;
+}
+
+void cli_filter(struct filter *f, enum filter_list list, const char *text)
+{
+	const char *bad;
+	int error = filter_add(f, list, text, &bad);
+
+	if (error == -ENOENT)
+		cli_misuse("no such user: '%s'", bad);
+	if (error == -EINVAL)
+		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
+	if (error)
+		cli_fail(error, "cannot filter");
+}
+
+double cli_interval(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.01 && seconds <= 1e9))
+		cli_misuse("the interval is a number of seconds, not '%s'", text);
+	return seconds;
+}
+
 static void complain(int error, const char *fmt, va_list ap)
 {
 	fprintf(stderr, "%s: ", program_invocation_short_name);

@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "output.h"
+#include "view.h"
 
 #define EXIT_USAGE	2
 #define EXIT_NOT_LOADED 3
@@ -53,6 +54,11 @@ void cli_no_arguments(int argc, char **argv);
 /* A decimal number from min to max, or misuse of the option called name. */
 unsigned long long cli_number(const char *name, const char *text, unsigned long long min,
 			      unsigned long long max);
+
+/* Options of those that show rows: --by, a list that filters, and the interval in seconds. */
+enum grouping cli_grouping(const char *name);
+void cli_filter(struct filter *f, enum filter_list list, const char *text);
+double cli_interval(const char *text);
 
 /* Says that nothing is loaded, what to run, and exits with status 3. */
 void cli_not_loaded(const struct cli *cli) __attribute__((noreturn));

@@ -82,8 +82,7 @@ static char *format_text(const struct row *row, const struct column *column,
 	return strdup(value->text);
 }
 
-/* NULL: no memory. */
-static char *format_cell(struct report *r, const struct row *row, const struct column *column)
+char *table_cell(struct report *r, const struct row *row, const struct column *column)
 {
 	char time[TEXT_TIME_LEN];
 	struct value v;
@@ -126,7 +125,7 @@ static int add_row(struct table *t, const struct row *row)
 	int error = line ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !error && i < t->view.n_columns; i++)
-		error = set_cell(line, i, format_cell(t->report, row, t->view.columns[i]));
+		error = set_cell(line, i, table_cell(t->report, row, t->view.columns[i]));
 	return error;
 }
 
@@ -157,7 +156,7 @@ static int add_sum(struct table *t, char *label, const struct counters *c,
 		const struct column *column = t->view.columns[i];
 
 		if (is_counter(column) || (moved && is_rate(column)))
-			error = set_cell(line, i, format_cell(t->report, &sum, column));
+			error = set_cell(line, i, table_cell(t->report, &sum, column));
 	}
 	return error;
 }
@@ -214,7 +213,7 @@ static size_t label_column(const struct view *view)
 	return found;
 }
 
-static bool is_right(const struct column *column)
+bool table_is_right(const struct column *column)
 {
 	return column->kind == COLUMN_NUMBER || column->kind == COLUMN_COUNT ||
 	       column->kind == COLUMN_BYTES || column->kind == COLUMN_COUNTERS;
@@ -227,7 +226,7 @@ static int make_columns(struct table *t)
 	t->label = label_column(&t->view);
 	for (size_t i = 0; !error && i < t->view.n_columns; i++) {
 		const struct column *column = t->view.columns[i];
-		int flags = (is_right(column) ? SCOLS_FL_RIGHT : 0) |
+		int flags = (table_is_right(column) ? SCOLS_FL_RIGHT : 0) |
 			    (column->id == COLUMN_CGROUP ? SCOLS_FL_TRUNC : 0);
 		char name[32] = "";
 
@@ -246,7 +245,7 @@ static void print_plain(FILE *out, const char *s)
 		fputc(iscntrl((unsigned char)*s) ? '?' : *s, out);
 }
 
-static void print_filters(FILE *out, const struct filter *f)
+void table_filters(FILE *out, const struct filter *f)
 {
 	if (!filter_active(f)) {
 		fputs(", no filters", out);
@@ -289,7 +288,7 @@ static void print_opening(FILE *out, const struct report *r)
 			r->change->seconds);
 	if (reading->missed_events)
 		fprintf(out, ", %" PRIu64 " events missed", (uint64_t)reading->missed_events);
-	print_filters(out, &r->view->filter);
+	table_filters(out, &r->view->filter);
 	fputc('\n', out);
 }
 

@@ -16,4 +16,13 @@
  */
 int table_print(FILE *out, struct report *report);
 
+/* The text of one cell, the caller's to free, as the row has it; NULL: no memory. */
+char *table_cell(struct report *report, const struct row *row, const struct column *column);
+
+/* Whether a column's cells stand at its right. */
+bool table_is_right(const struct column *column);
+
+/* What is filtered, to go on with after other words: ", no filters". */
+void table_filters(FILE *out, const struct filter *f);
+
 #endif
