@@ -26,6 +26,8 @@ struct past_flows {
 
 struct change {
 	const struct reading *before; /* NULL: there was a reset in between */
+	const struct reading *now;
+	const struct process_row **processes; /* for each row of now, that of before, or NULL */
 	const struct past_flows *flows;
 	struct finished *finished; /* for each finished row of now, what it had before */
 	struct counters no_row;	   /* what it was before */

@@ -57,13 +57,17 @@ static int add_finished(void *arg, const void *key, const void *value)
 	return 0;
 }
 
+int reading_order(const struct process_key *a, const struct process_key *b)
+{
+	if (a->pid != b->pid)
+		return a->pid < b->pid ? -1 : 1;
+	return (a->start_ns > b->start_ns) - (a->start_ns < b->start_ns);
+}
+
+/* Rows begin with their keys. */
 static int compare_keys(const void *a, const void *b)
 {
-	const struct process_key *x = a, *y = b;
-
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+	return reading_order(a, b);
 }
 
 static int compare_finished(const void *a, const void *b)

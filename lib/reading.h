@@ -33,7 +33,7 @@ struct reading {
 	__u64 missed_events;
 	bool missed_known; /* or there may be more, and only root is told */
 	struct totals totals;
-	struct process_row *processes; /* sorted by pid, then start */
+	struct process_row *processes; /* in reading_order() */
 	size_t n_processes;
 	struct finished_row *finished;
 	size_t n_finished;
@@ -49,6 +49,9 @@ int reading_take(struct reading *r, const struct account *a);
 int reading_take_tables(struct reading *r, const struct account *a, struct tables *t);
 
 void reading_free(struct reading *r);
+
+/* By pid, then start: <0, 0 or >0. */
+int reading_order(const struct process_key *a, const struct process_key *b);
 
 /* The row of a process, or NULL. */
 const struct process_row *reading_process(const struct reading *r, const struct process_key *key);
