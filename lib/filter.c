@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +113,7 @@ void filter_free(struct filter *f)
 
 bool filter_active(const struct filter *f)
 {
-	return f->n_items || f->no_loopback || f->live || f->exited;
+	return f->n_items || f->text || f->process || f->no_loopback || f->live || f->exited;
 }
 
 static bool item_matches(const struct filter_item *item, const struct subject *s)
@@ -149,8 +150,32 @@ static bool list_matches(const struct filter *f, enum filter_list list, const st
 	return found || !wants;
 }
 
+/* Text that holds * or ? stands for what it matches, other text for itself. */
+static bool is_in(const char *text, const char *s)
+{
+	char glob[FILTER_TEXT + 3];
+
+	if (!strpbrk(text, "*?"))
+		return strcasestr(s, text);
+	snprintf(glob, sizeof(glob), "*%s*", text);
+	return fnmatch(glob, s, FNM_CASEFOLD) == 0;
+}
+
+static bool text_matches(const struct filter *f, const struct subject *s)
+{
+	const char *user = names_user(f->names, s->uid);
+	char number[16];
+
+	if (is_in(f->text, s->comm) || (user && is_in(f->text, user)))
+		return true;
+	snprintf(number, sizeof(number), "%lld", (long long)s->pid);
+	return s->pid >= 0 && is_in(f->text, number);
+}
+
 static bool matches(const struct filter *f, const struct subject *s, bool exited)
 {
+	if (f->text && !text_matches(f, s))
+		return false;
 	if ((f->live && exited) || (f->exited && !exited))
 		return false;
 	for (int list = 0; list < FILTER_LISTS; list++)
@@ -163,6 +188,8 @@ bool filter_process(const struct filter *f, const struct process_row *row)
 {
 	char comm[COMM_LEN + 1] = {};
 
+	if (f->process && reading_order(f->process, &row->key) != 0)
+		return false;
 	memcpy(comm, row->p.comm, COMM_LEN);
 	return matches(f, &(struct subject){ comm, row->key.pid, row->p.uid }, row->p.exited_ns);
 }
@@ -171,6 +198,8 @@ bool filter_finished(const struct filter *f, const struct finished_row *row)
 {
 	char comm[COMM_LEN + 1] = {};
 
+	if (f->process)
+		return false;
 	memcpy(comm, row->key.comm, COMM_LEN);
 	return matches(f, &(struct subject){ comm, -1, row->key.uid }, true);
 }

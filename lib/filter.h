@@ -9,7 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "names.h"
 #include "reading.h"
+
+#define FILTER_TEXT 64 /* bytes, at most */
 
 /* Each is a list of what may match. */
 enum filter_list {
@@ -31,6 +34,9 @@ struct filter {
 	size_t n_items;
 	char **texts; /* what the items point into */
 	size_t n_texts;
+	const char *text;    /* is in the command, user or pid, or a glob of them; or NULL */
+	struct names *names; /* for text to know users; borrowed */
+	const struct process_key *process; /* this one alone, or NULL */
 	bool no_loopback;
 	bool live;
 	bool exited;

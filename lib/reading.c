@@ -326,8 +326,10 @@ void reading_free(struct reading *r)
 	r->n_tables = 0;
 	free(r->processes);
 	free(r->finished);
+	free(r->flows);
 	r->processes = NULL;
 	r->finished = NULL;
+	r->flows = NULL;
 	r->n_processes = r->n_finished = 0;
 }
 
@@ -471,6 +473,35 @@ static int newest_flows(struct flow_walk *w)
 	return rows_each(rows, missed_flow, w);
 }
 
+struct kept_flow {
+	struct flow_key key;
+	struct flow f;
+	const struct process_row *process;
+};
+
+static int keep_flow(void *arg, const struct flow_key *key, const struct flow *flow,
+		     const struct process_row *process)
+{
+	struct reading *r = arg;
+	struct kept_flow *flows = grow(r->flows, r->n_flows, sizeof(*flows));
+
+	if (!flows)
+		return -ENOMEM;
+	r->flows = flows;
+	flows[r->n_flows++] = (struct kept_flow){ *key, *flow, process };
+	return 0;
+}
+
+static int hand_out_kept(const struct flow_walk *w)
+{
+	const struct kept_flow *flow = w->r->flows, *end = flow + w->r->n_flows;
+	int err = 0;
+
+	for (; !err && flow < end; flow++)
+		err = w->each(w->arg, &flow->key, &flow->f, flow->process);
+	return err;
+}
+
 int reading_flows(const struct reading *r,
 		  int (*each)(void *arg, const struct flow_key *key, const struct flow *flow,
 			      const struct process_row *process),
@@ -479,6 +510,8 @@ int reading_flows(const struct reading *r,
 	struct flow_walk w = { .r = r, .each = each, .arg = arg };
 	int err = 0;
 
+	if (r->flows)
+		return fail(hand_out_kept(&w));
 	if (r->n_tables == 2)
 		err = rows_each(&r->tables[1].flows, add_flow, &w);
 	if (w.n_before)
@@ -491,4 +524,26 @@ int reading_flows(const struct reading *r,
 	free(w.before);
 	free(w.seen);
 	return fail(err);
+}
+
+int reading_keep_flows(struct reading *r)
+{
+	struct reading kept = *r;
+	int err;
+
+	kept.flows = NULL;
+	kept.n_flows = 0;
+	err = reading_flows(r, keep_flow, &kept);
+	/* None at all is known, too. */
+	if (!err && !kept.flows)
+		kept.flows = malloc(sizeof(*kept.flows));
+	if (!err && !kept.flows)
+		err = -ENOMEM;
+	if (err < 0) {
+		free(kept.flows);
+		return fail(err);
+	}
+	free(r->flows);
+	*r = kept;
+	return 0;
 }

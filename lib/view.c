@@ -31,6 +31,11 @@ int grouping_find(const char *name)
 	return fail(-EINVAL);
 }
 
+bool grouping_of_flows(enum grouping by)
+{
+	return by == BY_FLOW;
+}
+
 const char *grouping_name(enum grouping by)
 {
 	return groupings[by].name;

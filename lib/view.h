@@ -32,12 +32,17 @@ struct view {
 	const struct column *sort; /* NULL: most bytes first, where rows are sorted */
 	size_t rows;		   /* at most */
 	bool sorted;		   /* JSON too */
+	bool by_totals;		   /* most bytes of all time first, not of what moved */
+	bool reverse;		   /* the other way round */
 	bool all;		   /* rows that did not move, too */
 	bool pretty;
 	bool bytes;
 	bool no_header;
 	bool numeric;
 };
+
+/* Whether its rows are made from flows. */
+bool grouping_of_flows(enum grouping by);
 
 /* The grouping called name, or -EINVAL. */
 int grouping_find(const char *name);
