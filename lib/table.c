@@ -35,7 +35,7 @@ static char *format(const char *fmt, ...)
 	return length < 0 ? NULL : s;
 }
 
-static char *format_bytes(const struct report *r, __u64 bytes)
+char *table_bytes(const struct report *r, __u64 bytes)
 {
 	char size[TEXT_SIZE_LEN];
 
@@ -46,7 +46,7 @@ static char *format_bytes(const struct report *r, __u64 bytes)
 
 static char *format_counters(const struct report *r, const struct counters *c)
 {
-	char *tx = format_bytes(r, c->tx_bytes), *rx = format_bytes(r, c->rx_bytes), *both = NULL;
+	char *tx = table_bytes(r, c->tx_bytes), *rx = table_bytes(r, c->rx_bytes), *both = NULL;
 
 	if (tx && rx)
 		both = format("%s/%s", tx, rx);
@@ -98,7 +98,7 @@ char *table_cell(struct report *r, const struct row *row, const struct column *c
 	case COLUMN_BOOL:
 		return strdup(v.number ? "yes" : "no");
 	case COLUMN_BYTES:
-		return format_bytes(r, v.number);
+		return table_bytes(r, v.number);
 	case COLUMN_TIME:
 		return strdup(text_time(time, v.number));
 	case COLUMN_COUNTERS:
@@ -245,7 +245,7 @@ static void print_plain(FILE *out, const char *s)
 		fputc(iscntrl((unsigned char)*s) ? '?' : *s, out);
 }
 
-void table_filters(FILE *out, const struct filter *f)
+static void print_filters(FILE *out, const struct filter *f)
 {
 	if (!filter_active(f)) {
 		fputs(", no filters", out);
@@ -265,19 +265,22 @@ void table_filters(FILE *out, const struct filter *f)
 			before = ",";
 		}
 	}
+	if (f->text) {
+		fputs(", text ", out);
+		print_plain(out, f->text);
+	}
 	fputs(f->no_loopback ? ", no loopback" : "", out);
 	fputs(f->live ? ", live" : "", out);
 	fputs(f->exited ? ", exited" : "", out);
 }
 
 /* Sums are since then; in a summary, since the first reading. */
-static void print_opening(FILE *out, const struct report *r)
+void table_opening(FILE *out, const struct report *r)
 {
 	const struct reading *reading = r->reading;
 	__u64 since = reading->began_at_ns;
 	char time[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
 
-	fputs(r->change ? "\n" : "", out);
 	if (r->summary && r->change && r->change->before)
 		since = r->change->before->taken_at_ns;
 	fprintf(out, "since %s (%s), hooks %s", text_time(time, since),
@@ -288,8 +291,7 @@ static void print_opening(FILE *out, const struct report *r)
 			r->change->seconds);
 	if (reading->missed_events)
 		fprintf(out, ", %" PRIu64 " events missed", (uint64_t)reading->missed_events);
-	table_filters(out, &r->view->filter);
-	fputc('\n', out);
+	print_filters(out, &r->view->filter);
 }
 
 static int fill(struct table *t)
@@ -327,8 +329,11 @@ static int print(FILE *out, struct table *t)
 	error = scols_print_table_to_string(t->cells, &text);
 	if (error)
 		return error;
-	if (!view->no_header)
-		print_opening(out, t->report);
+	if (!view->no_header) {
+		fputs(t->report->change ? "\n" : "", out);
+		table_opening(out, t->report);
+		fputc('\n', out);
+	}
 	errno = 0;
 	if (fputs(text, out) == EOF || (*text && fputc('\n', out) == EOF))
 		error = -(errno ?: EIO);

@@ -22,7 +22,10 @@ char *table_cell(struct report *report, const struct row *row, const struct colu
 /* Whether a column's cells stand at its right. */
 bool table_is_right(const struct column *column);
 
-/* What is filtered, to go on with after other words: ", no filters". */
-void table_filters(FILE *out, const struct filter *f);
+/* The line that opens it, without an end: since when, hooks, filters. */
+void table_opening(FILE *out, const struct report *report);
+
+/* A number of bytes as the report's view wants it; the caller's to free. */
+char *table_bytes(const struct report *report, __u64 bytes);
 
 #endif
