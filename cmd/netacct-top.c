@@ -52,10 +52,10 @@ static const struct option options[] = {
 	{},
 };
 
-static struct top top = { .rates = true };
+static struct top top;
 static const char *sort;
-static __u64 interval_ns = NS_PER_S;
-static unsigned long long count;
+static __u64 interval_ns;
+static unsigned long long count; /* 0: without end */
 
 static void parse_option(struct cli *cli, int c)
 {
@@ -108,6 +108,10 @@ static void parse(struct cli *cli, int argc, char **argv)
 	struct view *view = &top.view;
 	int c;
 
+	top = (struct top){ .rates = true };
+	sort = NULL;
+	interval_ns = NS_PER_S;
+	count = 0;
 	while ((c = getopt_long(argc, argv, CLI_SHORT "bnp:", options, NULL)) != -1)
 		parse_option(cli, c);
 	if (optind < argc)

@@ -52,7 +52,7 @@ static void pair_processes(struct change *c)
 		if (order < 0)
 			fold(c, now, was);
 		if (order == 0)
-			c->processes[i] = was;
+			c->processes[i].row = was;
 		if (order <= 0)
 			was++;
 		if (order >= 0)
@@ -108,7 +108,7 @@ void change_free(struct change *c)
 const struct process *change_process(const struct change *c, const struct process_row *row)
 {
 	static const struct process none;
-	const struct process_row *was = c->processes[row - c->now->processes];
+	const struct process_row *was = c->processes[row - c->now->processes].row;
 
 	return was ? &was->p : &none;
 }

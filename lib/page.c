@@ -81,6 +81,15 @@ static void write_both(FILE *f, const struct report *r, const char *before,
 	write_bytes(f, r, "/", c->rx_bytes);
 }
 
+static void write_sum(FILE *f, const struct report *r, const char *before, __u64 bytes, __u64 moved)
+{
+	write_bytes(f, r, before, bytes);
+	if (!r->change)
+		return;
+	write_bytes(f, r, " (", column_rate(r, moved));
+	fputs("/s)", f);
+}
+
 static int put_opening(const struct top *t, const struct report *r)
 {
 	char *text;
@@ -102,31 +111,32 @@ static int put_sums(const struct report *r)
 
 	if (!f)
 		return -ENOMEM;
-	write_bytes(f, r, "sent ", r->totals.tx_bytes);
-	if (r->change)
-		write_bytes(f, r, ", ", column_rate(r, r->moved.tx_bytes));
-	write_bytes(f, r, r->change ? "/s; received " : "; received ", r->totals.rx_bytes);
-	if (r->change)
-		write_bytes(f, r, ", ", column_rate(r, r->moved.rx_bytes));
-	fputs(r->change ? "/s" : "", f);
+	write_sum(f, r, "sent ", r->totals.tx_bytes, r->moved.tx_bytes);
+	write_sum(f, r, ", received ", r->totals.rx_bytes, r->moved.rx_bytes);
 	if (r->view->by == BY_PROCESS)
-		write_both(f, r, "; finished ", &r->finished);
+		write_both(f, r, ", finished ", &r->finished);
 	if (r->has_no_row)
-		write_both(f, r, "; no row ", &r->no_row);
+		write_both(f, r, ", no row ", &r->no_row);
 	if (r->view->by == BY_FLOW)
-		write_both(f, r, "; other flows ", &r->other_flows);
+		write_both(f, r, ", other flows ", &r->other_flows);
 	return put_written(1, STYLE_PLAIN, f, &text);
 }
 
 static void put_state(const struct top *t)
 {
+	enum screen_style style = t->paused || t->gone ? STYLE_ALERT : STYLE_PLAIN;
+	const char *gone = t->gone ? "not loaded any more: waiting; " : "";
+	const char *paused = t->paused ? "paused; " : "";
 	const struct view *view = &t->view;
-	const char *by = view->sort ? view->sort->name : t->rates ? "rate" : "bytes";
+	const char *sort = view->sort ? view->sort->name : t->rates ? "rate" : "bytes";
 
-	put(2, t->paused || t->gone ? STYLE_ALERT : STYLE_PLAIN, "%s%s%zu %s, %s, sorted by %s%s%s",
-	    t->gone ? "not loaded any more: waiting; " : "", t->paused ? "paused; " : "", t->rows,
-	    grouping_rows(view->by), t->rates ? "rates" : "totals", by,
-	    view->reverse ? " in reverse" : "", view->all ? "" : ", only what moves");
+	if (t->details)
+		put(2, style, "%s%sprocess %" PRIu32 " and its connections", gone, paused,
+		    t->process.pid);
+	else
+		put(2, style, "%s%s%zu %s, %s, sorted by %s%s%s", gone, paused, t->rows,
+		    grouping_rows(view->by), t->rates ? "rates" : "totals", sort,
+		    view->reverse ? " in reverse" : "", view->all ? "" : ", only what moves");
 }
 
 static void put_foot(const struct top *t)
@@ -283,6 +293,18 @@ static int draw_facts(struct top *t, int *line)
 	return error;
 }
 
+/* Which stands above already. */
+static void leave_out_process(struct view *view)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < view->n_columns; i++)
+		if (!column_of(BY_PROCESS, view->columns[i]->id) ||
+		    column_of(BY_PROTOCOL, view->columns[i]->id))
+			view->columns[n++] = view->columns[i];
+	view->n_columns = n;
+}
+
 static int draw_flows(struct top *t, int line)
 {
 	struct view view = t->view;
@@ -299,6 +321,7 @@ static int draw_flows(struct top *t, int line)
 	view.filter = (struct filter){ .process = &t->process,
 				       .no_loopback = t->view.filter.no_loopback };
 	error = sheet_choose(&view, t->rates);
+	leave_out_process(&view);
 	if (!error)
 		error = live_report(&t->live, &view, &r);
 	if (error)
@@ -323,11 +346,6 @@ static int draw_details(struct top *t)
 	error = draw_facts(t, &line);
 	if (!error)
 		error = draw_flows(t, line);
-	if (t->paused || t->gone)
-		put_state(t);
-	else
-		put(HEADER - 1, STYLE_PLAIN, "process %" PRIu32 " and its connections",
-		    t->process.pid);
 	return error;
 }
 
@@ -343,8 +361,7 @@ static int draw_report(struct top *t)
 		error = draw_details(t);
 	else if (!error)
 		error = draw_rows(t, &r, &t->view, HEADER);
-	if (!error && !t->details)
-		put_state(t);
+	put_state(t);
 	report_free(&r);
 	return error;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,14 +109,22 @@ static int note(int c)
 	return c;
 }
 
+/* -1 as a pointer: it is no string. */
+static const char *capability(const char *name)
+{
+	const char *s = tigetstr(name);
+
+	return (intptr_t)s == -1 ? NULL : s;
+}
+
 static void note_leave(void)
 {
 	static const char *const names[] = { "sgr0", "op", "cnorm", "rmkx", "rmcup" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		const char *s = tigetstr(names[i]);
+		const char *s = capability(names[i]);
 
-		if (s && s != (char *)-1)
+		if (s)
 			tputs(s, 1, note);
 	}
 }
@@ -151,15 +160,13 @@ static int style(enum screen_style s)
 
 static int open_terminal(void)
 {
-	const char *move;
 	int known;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &modes) < 0)
 		return -ENOTTY;
 	if (setupterm(NULL, STDOUT_FILENO, &known) == ERR)
 		return -ENODEV;
-	move = tigetstr("cup");
-	if (!move || move == (char *)-1)
+	if (!capability("cup"))
 		return -ENODEV;
 	note_leave();
 	del_curterm(cur_term);
