@@ -11,13 +11,15 @@
 #include "screen.h"
 #include "top.h"
 
+#define MEMORY (32 << 20) /* the most that mallopt() takes */
+
 static const char usage[] =
 	"Usage: netacct-top [options] [interval]\n"
 	"\n"
 	"Show who uses the network, and how much, on the whole screen, anew every\n"
 	"second or so many. The key h shows all keys.\n"
 	"\n"
-	"      --by KEY       process, comm, user, flow or protocol\n"
+	"      --by KEY       what rows are of, as netacct-show has it: process, user ...\n"
 	"      --sort COLUMN  numbers of bytes, calls and times: highest first\n"
 	"      --totals       totals instead of rates\n"
 	"  -b, --bytes        exact numbers of bytes\n"
@@ -213,8 +215,8 @@ int main(int argc, char **argv)
 	parse(&cli, argc, argv);
 	setlocale(LC_CTYPE, "");
 	/* Memory of each reading is that of the one before: no faults, nothing given back. */
-	mallopt(M_MMAP_THRESHOLD, 1 << 30);
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
+	mallopt(M_MMAP_THRESHOLD, MEMORY);
+	mallopt(M_TRIM_THRESHOLD, MEMORY);
 
 	check(&cli);
 	open_screen();

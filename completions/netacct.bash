@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# bash completion for netacct-load, -show, -status, -reset and -unload
+# bash completion for netacct-load, -show, -status, -top, -reset and -unload
 
 _netacct() {
 	local command=$1 word=$2 previous=$3
@@ -19,4 +19,4 @@ _netacct() {
 	esac
 }
 
-complete -F _netacct netacct-load netacct-show netacct-status netacct-reset netacct-unload
+complete -F _netacct netacct-load netacct-show netacct-status netacct-top netacct-reset netacct-unload

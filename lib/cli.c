@@ -146,9 +146,17 @@ unsigned long long cli_number(const char *name, const char *text, unsigned long 
 enum grouping cli_grouping(const char *name)
 {
 	int by = grouping_find(name);
+	char names[256] = "";
+	size_t length = 0;
 
+	for (int i = 0; by < 0 && i < GROUPINGS && length < sizeof(names); i++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+					   !i		       ? ""
+					   : i < GROUPINGS - 1 ? ", "
+							       : " or ",
+					   grouping_name(i));
 	if (by < 0)
-		cli_misuse("--by takes process, comm, user, flow or protocol, not '%s'", name);
+		cli_misuse("--by takes %s, not '%s'", names, name);
 	return by;
 }
 

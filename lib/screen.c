@@ -229,7 +229,7 @@ void screen_show(void)
 
 /* A character as it is shown: itself or the escaped bytes, none of more than two columns. */
 struct shown {
-	wchar_t text[4 * MB_LEN_MAX];
+	wchar_t text[4 * MB_LEN_MAX + 1];
 	int length;
 	int width;
 };
