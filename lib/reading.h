@@ -35,6 +35,7 @@ struct reading {
 	struct totals totals;
 	struct process_row *processes; /* in reading_order() */
 	size_t n_processes;
+	struct process_key *keys; /* theirs, close together: to be searched */
 	struct finished_row *finished;
 	size_t n_finished;
 	/* The newest generation, and the one before while it waits to be read. */
