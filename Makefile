@@ -17,7 +17,8 @@ DESTDIR      ?=
 # whether it is there.
 BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang \
 	       bpftool:bpftool libbpf-dev:bpf/libbpf.h libelf-dev:libelf.h zlib1g-dev:zlib.h \
-	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h
+	       libsmartcols-dev:libsmartcols/libsmartcols.h libjansson-dev:jansson.h \
+	       libncurses-dev:ncursesw/curses.h
 TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq fish:fish iperf3:iperf3 \
 	       iproute2:ip iputils-ping:ping jq:jq nginx:nginx openssh-server:sshd openssl:openssl \
 	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace tmux:tmux valgrind:valgrind zsh:zsh
@@ -103,6 +104,8 @@ $(build)/libnetacct.a: $(LIBRARY)
 $(build)/%: cmd/%.c $(build)/libnetacct.a
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -MMD -MP -MF $@.d \
 		$< $(build)/libnetacct.a $(LDLIBS) -o $@
+
+$(build)/netacct-top $(build)/fuzz/options: LDLIBS += -lncursesw -ltinfo
 
 $(build)/tests/%: tests/%.c | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $< -pthread -o $@

@@ -37,22 +37,7 @@ static const char usage[] =
 	"  -n, --numeric      numbers for users\n"
 	"      --resolve      names for remote addresses, where they come in time\n"
 	"  -a, --all          with an interval, rows that do not move too\n"
-	"\n"
-	"Filters; a list or repeats mean any of them, and ! in front all others:\n"
-	"  -p, --pid LIST     process ids\n"
-	"      --comm LIST    names of commands, may hold * and ?\n"
-	"      --user LIST    names or ids of users\n"
-	"      --cgroup LIST  cgroups and those below; a unit's name will do\n"
-	"      --netns LIST   network namespaces: names or inodes\n"
-	"      --remote LIST  remote addresses or ADDRESS/BITS\n"
-	"      --port LIST    ports, of either end\n"
-	"  -4, -6             IPv4, IPv6\n"
-	"  -t, --tcp          TCP, MPTCP too\n"
-	"  -u, --udp          UDP, UDP-Lite too\n"
-	"      --no-loopback  leave out what stays on this machine\n"
-	"      --live         processes that run\n"
-	"      --exited       processes that have ended\n"
-	"\n" CLI_USAGE "\n"
+	"\n" CLI_ROWS_USAGE "\n" CLI_USAGE "\n"
 	"Columns:\n";
 
 enum {
@@ -63,15 +48,6 @@ enum {
 	SORT,
 	BITS,
 	RESOLVE,
-	COMM,
-	USER,
-	CGROUP,
-	NETNS,
-	REMOTE,
-	PORT,
-	NO_LOOPBACK,
-	LIVE,
-	EXITED,
 };
 
 static const struct option options[] = {
@@ -90,18 +66,7 @@ static const struct option options[] = {
 	{ "numeric", no_argument, NULL, 'n' },
 	{ "resolve", no_argument, NULL, RESOLVE },
 	{ "all", no_argument, NULL, 'a' },
-	{ "pid", required_argument, NULL, 'p' },
-	{ "comm", required_argument, NULL, COMM },
-	{ "user", required_argument, NULL, USER },
-	{ "cgroup", required_argument, NULL, CGROUP },
-	{ "netns", required_argument, NULL, NETNS },
-	{ "remote", required_argument, NULL, REMOTE },
-	{ "port", required_argument, NULL, PORT },
-	{ "tcp", no_argument, NULL, 't' },
-	{ "udp", no_argument, NULL, 'u' },
-	{ "no-loopback", no_argument, NULL, NO_LOOPBACK },
-	{ "live", no_argument, NULL, LIVE },
-	{ "exited", no_argument, NULL, EXITED },
+	CLI_ROWS_LONG,
 	CLI_LONG,
 	{},
 };
@@ -145,19 +110,6 @@ static const char *whole_usage(void)
 	return text;
 }
 
-static void add_filter(struct show *s, enum filter_list list)
-{
-	const char *bad;
-	int error = filter_add(&s->view.filter, list, optarg, &bad);
-
-	if (error == -ENOENT)
-		cli_misuse("no such %s: '%s'", filter_name(list), bad);
-	if (error == -EINVAL)
-		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
-	if (error)
-		cli_fail(error, "cannot filter");
-}
-
 static enum format parse_format(const char *name)
 {
 	static const char *const names[] = { "table", "json", "jsonl" };
@@ -168,20 +120,6 @@ static enum format parse_format(const char *name)
 	cli_misuse("--format takes table, json or jsonl, not '%s'", name);
 }
 
-static enum grouping parse_by(const char *name)
-{
-	int by = grouping_find(name);
-
-	if (!strcmp(name, "help")) {
-		for (by = 0; by < GROUPINGS; by++)
-			puts(grouping_name(by));
-		exit(cli_finish());
-	}
-	if (by < 0)
-		cli_misuse("--by takes %s, not '%s'", grouping_names(), name);
-	return by;
-}
-
 static void set_rows(struct show *s, const char *text)
 {
 	s->view.rows = ALL_ROWS;
@@ -190,21 +128,11 @@ static void set_rows(struct show *s, const char *text)
 	s->view.sorted = s->rows_given = true;
 }
 
-static double parse_interval(const char *text)
-{
-	char *end;
-	double seconds = strtod(text, &end);
-
-	if (end == text || *end || !(seconds >= 0.01 && seconds <= 1e9))
-		cli_misuse("the interval is a number of seconds, not '%s'", text);
-	return seconds;
-}
-
 static void parse_option(struct show *s, struct cli *cli, int c)
 {
 	switch (c) {
 	case BY:
-		s->view.by = parse_by(optarg);
+		s->view.by = cli_grouping(optarg);
 		return;
 	case FORMAT:
 		s->format = parse_format(optarg);
@@ -248,50 +176,9 @@ static void parse_option(struct show *s, struct cli *cli, int c)
 	case 'a':
 		s->view.all = true;
 		return;
-	case 'p':
-		add_filter(s, FILTER_PID);
-		return;
-	case COMM:
-		add_filter(s, FILTER_COMM);
-		return;
-	case USER:
-		add_filter(s, FILTER_USER);
-		return;
-	case CGROUP:
-		add_filter(s, FILTER_CGROUP);
-		return;
-	case NETNS:
-		add_filter(s, FILTER_NETNS);
-		return;
-	case REMOTE:
-		add_filter(s, FILTER_REMOTE);
-		return;
-	case PORT:
-		add_filter(s, FILTER_PORT);
-		return;
-	case '4':
-		s->view.filter.ipv4 = true;
-		return;
-	case '6':
-		s->view.filter.ipv6 = true;
-		return;
-	case 't':
-		s->view.filter.protocols |= FILTER_TCP;
-		return;
-	case 'u':
-		s->view.filter.protocols |= FILTER_UDP;
-		return;
-	case NO_LOOPBACK:
-		s->view.filter.no_loopback = true;
-		return;
-	case LIVE:
-		s->view.filter.live = true;
-		return;
-	case EXITED:
-		s->view.filter.exited = true;
-		return;
 	default:
-		cli_option(cli, c);
+		if (!cli_filter(&s->view.filter, c))
+			cli_option(cli, c);
 	}
 }
 
@@ -317,8 +204,6 @@ static void settle(struct show *s)
 		cli_misuse("--pretty and --format jsonl exclude each other");
 	if (view->pretty)
 		s->format = JSON;
-	if (view->filter.live && view->filter.exited)
-		cli_misuse("--live and --exited exclude each other");
 	if (view->raw && s->format != TABLE)
 		cli_misuse("--raw is for tables");
 	for (size_t i = 0; i < view->n_columns; i++)
@@ -332,10 +217,11 @@ static void parse(struct show *s, struct cli *cli, int argc, char **argv)
 	int c;
 
 	*s = (struct show){ .view.rows = ALL_ROWS };
-	while ((c = getopt_long(argc, argv, CLI_SHORT "jr:o:bHRnap:46tu", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, CLI_SHORT CLI_ROWS_SHORT "jr:o:bHRna", options,
+				NULL)) != -1)
 		parse_option(s, cli, c);
 	if (optind < argc)
-		s->interval = parse_interval(argv[optind++]);
+		s->interval = cli_interval(argv[optind++]);
 	if (optind < argc)
 		s->count = cli_number("the count", argv[optind++], 1, UINT32_MAX);
 	cli_no_arguments(argc, argv);

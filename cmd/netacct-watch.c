@@ -39,18 +39,9 @@ static const char usage[] =
 	"      --max-connections N\n"
 	"                     remember so many while they are open (65536)\n"
 	"      --buffer KIB   room for events that are not printed yet (4096), a power of 2\n"
-	"\n"
-	"Filters; a list or repeats mean any of them, and ! in front all others:\n"
-	"  -p, --pid LIST     process ids\n"
-	"      --comm LIST    names of commands, may hold * and ?\n"
-	"      --user LIST    names or ids of users\n"
-	"  -4                 IPv4 only\n"
-	"  -6                 IPv6 only\n"
-	"      --port N       either end has this port\n"
-	"      --no-loopback  leave out what stays on this machine\n"
-	"\n" CLI_USAGE;
+	"\n" CLI_FILTER_USAGE "\n" CLI_USAGE;
 
-enum { COUNT = CLI_OWN, SECONDS, MAX_CONNECTIONS, BUFFER, COMM, USER, PORT, NO_LOOPBACK };
+enum { COUNT = CLI_OWN, SECONDS, MAX_CONNECTIONS, BUFFER };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, 'j' },
@@ -61,11 +52,7 @@ static const struct option options[] = {
 	{ "seconds", required_argument, NULL, SECONDS },
 	{ "max-connections", required_argument, NULL, MAX_CONNECTIONS },
 	{ "buffer", required_argument, NULL, BUFFER },
-	{ "pid", required_argument, NULL, 'p' },
-	{ "comm", required_argument, NULL, COMM },
-	{ "user", required_argument, NULL, USER },
-	{ "port", required_argument, NULL, PORT },
-	{ "no-loopback", no_argument, NULL, NO_LOOPBACK },
+	CLI_FILTER_LONG,
 	CLI_LONG,
 	{},
 };
@@ -80,22 +67,8 @@ struct watching {
 	struct libscols_table *table;
 	unsigned long long count, seconds, shown;
 	struct watcher_limits limits;
-	__u16 port;
-	bool ipv4, ipv6, json, bytes, no_header, numeric;
+	bool json, bytes, no_header, numeric;
 };
-
-static void add_filter(struct watching *w, enum filter_list list)
-{
-	const char *bad;
-	int error = filter_add(&w->filter, list, optarg, &bad);
-
-	if (error == -ENOENT)
-		cli_misuse("no such user: '%s'", bad);
-	if (error == -EINVAL)
-		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
-	if (error)
-		cli_fail(error, "cannot filter");
-}
 
 static size_t ring_bytes(const char *text)
 {
@@ -133,27 +106,9 @@ static void parse_option(struct watching *w, struct cli *cli, int c)
 	case BUFFER:
 		w->limits.ring_bytes = ring_bytes(optarg);
 		return;
-	case 'p':
-		add_filter(w, FILTER_PID);
-		return;
-	case COMM:
-		add_filter(w, FILTER_COMM);
-		return;
-	case USER:
-		add_filter(w, FILTER_USER);
-		return;
-	case '4':
-	case '6':
-		*(c == '4' ? &w->ipv4 : &w->ipv6) = true;
-		return;
-	case PORT:
-		w->port = cli_number("--port", optarg, 1, 65535);
-		return;
-	case NO_LOOPBACK:
-		w->filter.no_loopback = true;
-		return;
 	default:
-		cli_option(cli, c);
+		if (!cli_filter(&w->filter, c))
+			cli_option(cli, c);
 	}
 }
 
@@ -162,7 +117,8 @@ static void parse(struct watching *w, struct cli *cli, int argc, char **argv)
 	int c;
 
 	*w = (struct watching){ .limits = { 4U << 20, WATCH_CONNECTIONS } };
-	while ((c = getopt_long(argc, argv, CLI_SHORT "jbHnp:46", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, CLI_SHORT CLI_FILTER_SHORT "jbHn", options, NULL)) !=
+	       -1)
 		parse_option(w, cli, c);
 	cli_no_arguments(argc, argv);
 }
@@ -321,21 +277,12 @@ static void print_event_text(struct watching *w, const struct watch_event *e)
 		    });
 }
 
-static bool is_wanted(const struct watching *w, const struct watch_event *e)
-{
-	if ((w->ipv4 || w->ipv6) && !(e->family == AF_INET ? w->ipv4 : w->ipv6))
-		return false;
-	if (w->port && w->port != e->local_port && w->port != e->remote_port)
-		return false;
-	return event_matches(e, &w->filter);
-}
-
 /* Each line reaches its reader at once. */
 static int on_event(void *arg, const struct watch_event *e)
 {
 	struct watching *w = arg;
 
-	if (!is_wanted(w, e))
+	if (!event_matches(e, &w->filter, &w->names))
 		return 0;
 	if (w->json)
 		print_event_json(w, e);

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# bash completion for netacct-load, -show, -status, -watch, -reset and -unload
+# bash completion for netacct-load, -show, -top, -watch, -status, -reset and -unload
 
 # What the commands themselves tell cannot go out of date.
 _netacct() {
@@ -29,4 +29,4 @@ _netacct() {
 	esac
 }
 
-complete -F _netacct netacct-load netacct-show netacct-status netacct-watch netacct-reset netacct-unload
+complete -F _netacct netacct-load netacct-show netacct-top netacct-watch netacct-status netacct-reset netacct-unload

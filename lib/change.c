@@ -37,6 +37,29 @@ static void fold(struct change *c, const struct reading *now, const struct proce
 		counters_add(&c->no_row, &gone->p.traffic.total);
 }
 
+/* Both have them in the same order; to search for each would cost as much as all the rest. */
+static void pair_processes(struct change *c)
+{
+	const struct reading *now = c->now;
+	const struct process_row *was = c->before->processes;
+	const struct process_row *end = was + c->before->n_processes;
+	size_t i = 0;
+
+	while (was < end) {
+		int order = i < now->n_processes ? reading_order(&was->key, &now->processes[i].key)
+						 : -1;
+
+		if (order < 0)
+			fold(c, now, was);
+		if (order == 0)
+			c->processes[i].row = was;
+		if (order <= 0)
+			was++;
+		if (order >= 0)
+			i++;
+	}
+}
+
 /* Both count from the same moment. */
 static bool same_beginning(const struct reading *a, const struct reading *b)
 {
@@ -47,10 +70,13 @@ static bool same_beginning(const struct reading *a, const struct reading *b)
 int change_init(struct change *c, const struct reading *before, const struct past_flows *flows,
 		const struct reading *now, double seconds)
 {
-	*c = (struct change){ .seconds = seconds };
+	*c = (struct change){ .now = now, .seconds = seconds };
 	c->finished = calloc(now->n_finished + 1, sizeof(*c->finished));
-	if (!c->finished)
+	c->processes = calloc(now->n_processes + 1, sizeof(*c->processes));
+	if (!c->finished || !c->processes) {
+		change_free(c);
 		return fail(-ENOMEM);
+	}
 	if (!same_beginning(before, now)) {
 		/* More than what lies between, or less than nothing: the clock was set. */
 		c->seconds = (__s64)(now->taken_at_ns - now->began_at_ns) / 1e9;
@@ -68,25 +94,22 @@ int change_init(struct change *c, const struct reading *before, const struct pas
 		if (row)
 			c->finished[i] = row->f;
 	}
-	for (size_t i = 0; i < before->n_processes; i++)
-		if (!reading_process(now, &before->processes[i].key))
-			fold(c, now, &before->processes[i]);
+	pair_processes(c);
 	return 0;
 }
 
 void change_free(struct change *c)
 {
 	free(c->finished);
+	free(c->processes);
 	*c = (struct change){};
 }
 
 const struct process *change_process(const struct change *c, const struct process_row *row)
 {
 	static const struct process none;
-	const struct process_row *was = NULL;
+	const struct process_row *was = c->processes[row - c->now->processes].row;
 
-	if (c->before)
-		was = reading_process(c->before, &row->key);
 	return was ? &was->p : &none;
 }
 

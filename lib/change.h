@@ -24,8 +24,15 @@ struct past_flows {
 	size_t room;
 };
 
+/* What a process was, or NULL. */
+struct past_process {
+	const struct process_row *row;
+};
+
 struct change {
 	const struct reading *before; /* NULL: there was a reset in between */
+	const struct reading *now;
+	struct past_process *processes; /* for each row of now */
 	const struct past_flows *flows;
 	struct finished *finished; /* for each finished row of now, what it had before */
 	struct counters no_row;	   /* what it was before */

@@ -143,6 +143,82 @@ unsigned long long cli_number(const char *name, const char *text, unsigned long 
 	return n;
 }
 
+enum grouping cli_grouping(const char *name)
+{
+	int by = grouping_find(name);
+
+	if (!strcmp(name, "help")) {
+		for (by = 0; by < GROUPINGS; by++)
+			puts(grouping_name(by));
+		exit(cli_finish());
+	}
+	if (by < 0)
+		cli_misuse("--by takes %s, not '%s'", grouping_names(), name);
+	return by;
+}
+
+static bool add_filter(struct filter *f, enum filter_list list)
+{
+	const char *bad;
+	int error = filter_add(f, list, optarg, &bad);
+
+	if (error == -ENOENT)
+		cli_misuse("no such %s: '%s'", filter_name(list), bad);
+	if (error == -EINVAL)
+		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
+	if (error)
+		cli_fail(error, "cannot filter");
+	return true;
+}
+
+bool cli_filter(struct filter *f, int c)
+{
+	switch (c) {
+	case 'p':
+		return add_filter(f, FILTER_PID);
+	case CLI_COMM:
+		return add_filter(f, FILTER_COMM);
+	case CLI_USER:
+		return add_filter(f, FILTER_USER);
+	case CLI_CGROUP:
+		return add_filter(f, FILTER_CGROUP);
+	case CLI_NETNS:
+		return add_filter(f, FILTER_NETNS);
+	case CLI_REMOTE:
+		return add_filter(f, FILTER_REMOTE);
+	case CLI_PORT:
+		return add_filter(f, FILTER_PORT);
+	case '4':
+		return f->ipv4 = true;
+	case '6':
+		return f->ipv6 = true;
+	case 't':
+		return f->protocols |= FILTER_TCP;
+	case 'u':
+		return f->protocols |= FILTER_UDP;
+	case CLI_NO_LOOPBACK:
+		return f->no_loopback = true;
+	case CLI_LIVE:
+	case CLI_EXITED:
+		*(c == CLI_LIVE ? &f->live : &f->exited) = true;
+		if (f->live && f->exited)
+			cli_misuse("--live and --exited exclude each other");
+		return true;
+	default:
+		return false;
+	}
+}
+
+double cli_interval(const char *text)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.01 && seconds <= 1e9))
+		cli_misuse("the interval is a number of seconds, not '%s'", text);
+	return seconds;
+}
+
 static void complain(int error, const char *fmt, va_list ap)
 {
 	fprintf(stderr, "%s: ", program_invocation_short_name);

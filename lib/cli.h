@@ -12,6 +12,7 @@
 
 #include "account.h"
 #include "output.h"
+#include "view.h"
 
 #define EXIT_USAGE	2
 #define EXIT_NOT_LOADED 3
@@ -24,7 +25,59 @@
 	{                                                                          \
 		"pin-dir", required_argument, NULL, CLI_PIN_DIR                    \
 	}
-enum { CLI_PIN_DIR = 0x1000, CLI_OWN };
+enum {
+	CLI_PIN_DIR = 0x1000,
+	CLI_COMM,
+	CLI_USER,
+	CLI_CGROUP,
+	CLI_NETNS,
+	CLI_REMOTE,
+	CLI_PORT,
+	CLI_NO_LOOPBACK,
+	CLI_LIVE,
+	CLI_EXITED,
+	CLI_OWN
+};
+
+/* The filters that whatever has a process and a connection can be asked for; cli_filter() takes
+ * them. */
+#define CLI_FILTER_SHORT "p:46"
+#define CLI_FILTER_LONG                                                                         \
+	{ "pid", required_argument, NULL, 'p' }, { "comm", required_argument, NULL, CLI_COMM }, \
+		{ "user", required_argument, NULL, CLI_USER },                                  \
+		{ "netns", required_argument, NULL, CLI_NETNS },                                \
+		{ "remote", required_argument, NULL, CLI_REMOTE },                              \
+		{ "port", required_argument, NULL, CLI_PORT },                                  \
+	{                                                                                       \
+		"no-loopback", no_argument, NULL, CLI_NO_LOOPBACK                               \
+	}
+#define CLI_FILTER_USAGE                                                            \
+	"Filters; a list or repeats mean any of them, and ! in front all others:\n" \
+	"  -p, --pid LIST     process ids\n"                                        \
+	"      --comm LIST    names of commands, may hold * and ?\n"                \
+	"      --user LIST    names or ids of users\n"                              \
+	"      --netns LIST   network namespaces: names or inodes\n"                \
+	"      --remote LIST  remote addresses or ADDRESS/BITS\n"                   \
+	"      --port LIST    ports, of either end\n"                               \
+	"  -4, -6             IPv4, IPv6\n"                                         \
+	"      --no-loopback  leave out what stays on this machine\n"
+
+/* And those for the rows of an account. */
+#define CLI_ROWS_SHORT CLI_FILTER_SHORT "tu"
+#define CLI_ROWS_LONG                                                                 \
+	CLI_FILTER_LONG, { "cgroup", required_argument, NULL, CLI_CGROUP },           \
+		{ "tcp", no_argument, NULL, 't' }, { "udp", no_argument, NULL, 'u' }, \
+		{ "live", no_argument, NULL, CLI_LIVE },                              \
+	{                                                                             \
+		"exited", no_argument, NULL, CLI_EXITED                               \
+	}
+#define CLI_ROWS_USAGE                                                          \
+	CLI_FILTER_USAGE                                                        \
+	"      --cgroup LIST  cgroups and those below; a unit's name will do\n" \
+	"  -t, --tcp          TCP, MPTCP too\n"                                 \
+	"  -u, --udp          UDP, UDP-Lite too\n"                              \
+	"      --live         processes that run\n"                             \
+	"      --exited       processes that have ended\n"
 
 /* The same in a usage text; the command's own options come before. */
 #define CLI_USAGE                                                        \
@@ -53,6 +106,12 @@ void cli_no_arguments(int argc, char **argv);
 /* A decimal number from min to max, or misuse of the option called name. */
 unsigned long long cli_number(const char *name, const char *text, unsigned long long min,
 			      unsigned long long max);
+
+/* Options of those that show rows: --by, a list that filters, and the interval in seconds. */
+enum grouping cli_grouping(const char *name);
+/* One of CLI_ROWS_LONG or CLI_FILTER_LONG; false if c is none of them. */
+bool cli_filter(struct filter *f, int c);
+double cli_interval(const char *text);
 
 /* Says that nothing is loaded, what to run, and exits with status 3. */
 void cli_not_loaded(const struct cli *cli) __attribute__((noreturn));

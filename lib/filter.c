@@ -189,8 +189,8 @@ bool filter_has(const struct filter *f, enum filter_list list)
 
 bool filter_active(const struct filter *f)
 {
-	return f->n_items || f->protocols || f->ipv4 || f->ipv6 || f->no_loopback || f->live ||
-	       f->exited;
+	return f->n_items || f->text || f->process || f->protocols || f->ipv4 || f->ipv6 ||
+	       f->no_loopback || f->live || f->exited;
 }
 
 bool filter_needs_flows(const struct filter *f)
@@ -311,10 +311,34 @@ static bool list_matches(const struct filter *f, enum filter_list list, struct n
 	return found || !wants;
 }
 
+/* Text that holds * or ? stands for what it matches, other text for itself. */
+static bool is_in(const char *text, const char *s)
+{
+	char glob[FILTER_TEXT + 3];
+
+	if (!strpbrk(text, "*?"))
+		return strcasestr(s, text);
+	snprintf(glob, sizeof(glob), "*%s*", text);
+	return fnmatch(glob, s, FNM_CASEFOLD) == 0;
+}
+
+static bool text_matches(const struct filter *f, struct names *names, const struct subject *s)
+{
+	const char *user = names_user(names, s->uid);
+	char number[16];
+
+	if (is_in(f->text, s->comm) || (user && is_in(f->text, user)))
+		return true;
+	snprintf(number, sizeof(number), "%lld", (long long)s->pid);
+	return s->pid >= 0 && is_in(f->text, number);
+}
+
 static bool matches(const struct filter *f, struct names *names, const struct subject *s)
 {
 	int end = s->flow ? FILTER_LISTS : FILTER_REMOTE;
 
+	if (f->text && !text_matches(f, names, s))
+		return false;
 	if ((f->live && s->exited) || (f->exited && !s->exited))
 		return false;
 	for (int list = 0; list < end; list++)
@@ -328,7 +352,9 @@ static bool process_matches(const struct filter *f, struct names *names,
 {
 	char comm[COMM_LEN + 1] = {};
 
-	if (!f->n_items && !f->live && !f->exited)
+	if (f->process && reading_order(f->process, &row->key) != 0)
+		return false;
+	if (!f->n_items && !f->text && !f->live && !f->exited)
 		return true;
 	memcpy(comm, row->p.comm, COMM_LEN);
 	return matches(f, names,
@@ -352,6 +378,8 @@ bool filter_finished(const struct filter *f, struct names *names, const struct f
 {
 	char comm[COMM_LEN + 1] = {};
 
+	if (f->process)
+		return false;
 	memcpy(comm, row->key.comm, COMM_LEN);
 	return matches(f, names,
 		       &(struct subject){

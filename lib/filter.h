@@ -12,6 +12,8 @@
 #include "names.h"
 #include "reading.h"
 
+#define FILTER_TEXT 64 /* bytes, at most */
+
 /* Each is a list of what may match; only flows have what comes from FILTER_REMOTE on. */
 enum filter_list {
 	FILTER_PID,
@@ -41,6 +43,8 @@ struct filter {
 	unsigned int protocols; /* a bit for each enum protocol that is wanted; 0: all */
 	bool ipv4;
 	bool ipv6;
+	const char *text; /* is in the command, user or pid, or a glob of them; or NULL */
+	const struct process_key *process; /* this one alone, or NULL */
 	bool no_loopback;
 	bool live;
 	bool exited;

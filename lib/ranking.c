@@ -10,6 +10,15 @@
 /* A table does not wait longer for names. */
 #define RESOLVE_MS 2000
 
+/* Among rows that did not move, or are of one name. */
+static int compare_sums(const struct row *a, const struct row *b)
+{
+	__u64 x = a->counters.tx_bytes + a->counters.rx_bytes;
+	__u64 y = b->counters.tx_bytes + b->counters.rx_bytes;
+
+	return (x < y) - (x > y);
+}
+
 static int compare(const void *a, const void *b, void *arg)
 {
 	struct report *r = arg;
@@ -23,7 +32,9 @@ static int compare(const void *a, const void *b, void *arg)
 		y = report_weight(r, b);
 		order = (x < y) - (x > y);
 	}
-	return order ?: report_compare(a, b);
+	if (r->view->reverse)
+		order = -order;
+	return order ?: compare_sums(a, b) ?: report_compare(a, b);
 }
 
 static void add_rest(struct ranking *k, const struct row *row)

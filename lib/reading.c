@@ -57,13 +57,17 @@ static int add_finished(void *arg, const void *key, const void *value)
 	return 0;
 }
 
+int reading_order(const struct process_key *a, const struct process_key *b)
+{
+	if (a->pid != b->pid)
+		return a->pid < b->pid ? -1 : 1;
+	return (a->start_ns > b->start_ns) - (a->start_ns < b->start_ns);
+}
+
+/* Rows and places begin with their keys. */
 static int compare_keys(const void *a, const void *b)
 {
-	const struct process_key *x = a, *y = b;
-
-	if (x->pid != y->pid)
-		return x->pid < y->pid ? -1 : 1;
-	return (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+	return reading_order(a, b);
 }
 
 static int compare_finished(const void *a, const void *b)
@@ -86,21 +90,67 @@ static void merge_process(struct process *to, const struct process *from)
 	*to = newer;
 }
 
+/* What is sorted instead of rows, which are large. */
+struct place {
+	struct process_key key;
+	size_t row;
+};
+
 /* Rows of the same key are of two generations, or one was read twice. */
-static void sort_rows(struct reading *r, bool generations)
+static size_t put_in_order(struct process_row *to, const struct process_row *from,
+			   const struct place *places, size_t n, bool generations)
+{
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct process_row *row = &from[places[i].row];
+
+		if (!m || compare_keys(&to[m - 1], row) != 0)
+			to[m++] = *row;
+		else if (generations)
+			merge_process(&to[m - 1].p, &row->p);
+	}
+	return m;
+}
+
+static int sort_processes(struct reading *r, bool generations)
+{
+	size_t n = r->n_processes, room = 64;
+	struct process_row *rows;
+	struct process_key *keys;
+	struct place *places;
+
+	/* As grow() makes room, so that it can go on with them. */
+	while (room < n)
+		room *= 2;
+	rows = reallocarray(NULL, room, sizeof(*rows));
+	keys = reallocarray(NULL, room, sizeof(*keys));
+	places = reallocarray(NULL, room, sizeof(*places));
+	if (!rows || !keys || !places) {
+		free(rows);
+		free(keys);
+		free(places);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++)
+		places[i] = (struct place){ r->processes[i].key, i };
+	qsort(places, n, sizeof(*places), compare_keys);
+	n = put_in_order(rows, r->processes, places, n, generations);
+	for (size_t i = 0; i < n; i++)
+		keys[i] = rows[i].key;
+	free(places);
+	free(r->processes);
+	free(r->keys);
+	r->processes = rows;
+	r->keys = keys;
+	r->n_processes = n;
+	return 0;
+}
+
+static void sort_finished(struct reading *r, bool generations)
 {
 	size_t n = 0;
 
-	if (r->n_processes)
-		qsort(r->processes, r->n_processes, sizeof(*r->processes), compare_keys);
-	for (size_t i = 0; i < r->n_processes; i++) {
-		if (!n || compare_keys(&r->processes[n - 1], &r->processes[i]) != 0)
-			r->processes[n++] = r->processes[i];
-		else if (generations)
-			merge_process(&r->processes[n - 1].p, &r->processes[i].p);
-	}
-	r->n_processes = n;
-	n = 0;
 	if (r->n_finished)
 		qsort(r->finished, r->n_finished, sizeof(*r->finished), compare_finished);
 	for (size_t i = 0; i < r->n_finished; i++) {
@@ -110,6 +160,12 @@ static void sort_rows(struct reading *r, bool generations)
 			finished_add(&r->finished[n - 1].f, &r->finished[i].f);
 	}
 	r->n_finished = n;
+}
+
+static int sort_rows(struct reading *r, bool generations)
+{
+	sort_finished(r, generations);
+	return sort_processes(r, generations);
 }
 
 /*
@@ -164,14 +220,19 @@ static int read_finished_between(struct reading *r, const struct rows *rows, __u
 /* Takes the row of a process that was folded out of the rows, if it was read before that. */
 static void drop_folded(struct reading *r, struct process_key key)
 {
-	struct process_row *row;
+	const struct process_row *row;
+	size_t at;
 
 	if (key.zero != (__u32)r->generation)
 		return;
 	key.zero = 0;
-	row = (struct process_row *)reading_process(r, &key);
-	if (row)
-		memmove(row, row + 1, (char *)(r->processes + --r->n_processes) - (char *)row);
+	row = reading_process(r, &key);
+	if (!row)
+		return;
+	at = row - r->processes;
+	r->n_processes--;
+	memmove(&r->processes[at], row + 1, (r->n_processes - at) * sizeof(*row));
+	memmove(&r->keys[at], &r->keys[at + 1], (r->n_processes - at) * sizeof(*r->keys));
 }
 
 static int copy_key(void *arg, const void *key, const void *value)
@@ -213,7 +274,9 @@ static int read_newest(struct reading *r, const struct tables *t)
 		err = read_finished_between(r, &t->finished, &end);
 	if (err < 0)
 		return err;
-	sort_rows(r, false);
+	err = sort_rows(r, false);
+	if (err < 0)
+		return err;
 	if (end - begun >= FOLDED_KEYS / 2)
 		return -EAGAIN;
 	return begun == end ? 0 : drop_all_folded(r, begun, end);
@@ -228,7 +291,7 @@ static int read_retired(struct reading *r, const struct tables *t)
 	if (!err)
 		err = rows_each(&t->finished, add_finished, r);
 	if (!err)
-		sort_rows(r, true);
+		err = sort_rows(r, true);
 	return err;
 }
 
@@ -321,17 +384,23 @@ void reading_free(struct reading *r)
 		generation_close(&r->tables[i]);
 	r->n_tables = 0;
 	free(r->processes);
+	free(r->keys);
 	free(r->finished);
+	free(r->flows);
 	r->processes = NULL;
+	r->keys = NULL;
 	r->finished = NULL;
+	r->flows = NULL;
 	r->n_processes = r->n_finished = 0;
 }
 
 const struct process_row *reading_process(const struct reading *r, const struct process_key *key)
 {
-	if (!r->n_processes)
-		return NULL;
-	return bsearch(key, r->processes, r->n_processes, sizeof(*r->processes), compare_keys);
+	const struct process_key *found = NULL;
+
+	if (r->n_processes)
+		found = bsearch(key, r->keys, r->n_processes, sizeof(*r->keys), compare_keys);
+	return found ? &r->processes[found - r->keys] : NULL;
 }
 
 struct flow_row {
@@ -467,6 +536,35 @@ static int newest_flows(struct flow_walk *w)
 	return rows_each(rows, missed_flow, w);
 }
 
+struct kept_flow {
+	struct flow_key key;
+	struct flow f;
+	const struct process_row *process;
+};
+
+static int keep_flow(void *arg, const struct flow_key *key, const struct flow *flow,
+		     const struct process_row *process)
+{
+	struct reading *r = arg;
+	struct kept_flow *flows = grow(r->flows, r->n_flows, sizeof(*flows));
+
+	if (!flows)
+		return -ENOMEM;
+	r->flows = flows;
+	flows[r->n_flows++] = (struct kept_flow){ *key, *flow, process };
+	return 0;
+}
+
+static int hand_out_kept(const struct flow_walk *w)
+{
+	const struct kept_flow *flow = w->r->flows, *end = flow + w->r->n_flows;
+	int err = 0;
+
+	for (; !err && flow < end; flow++)
+		err = w->each(w->arg, &flow->key, &flow->f, flow->process);
+	return err;
+}
+
 int reading_flows(const struct reading *r,
 		  int (*each)(void *arg, const struct flow_key *key, const struct flow *flow,
 			      const struct process_row *process),
@@ -475,6 +573,8 @@ int reading_flows(const struct reading *r,
 	struct flow_walk w = { .r = r, .each = each, .arg = arg };
 	int err = 0;
 
+	if (r->flows)
+		return fail(hand_out_kept(&w));
 	if (r->n_tables == 2)
 		err = rows_each(&r->tables[1].flows, add_flow, &w);
 	if (w.n_before)
@@ -487,4 +587,26 @@ int reading_flows(const struct reading *r,
 	free(w.before);
 	free(w.seen);
 	return fail(err);
+}
+
+int reading_keep_flows(struct reading *r)
+{
+	struct reading kept = *r;
+	int err;
+
+	kept.flows = NULL;
+	kept.n_flows = 0;
+	err = reading_flows(r, keep_flow, &kept);
+	/* None at all is known, too. */
+	if (!err && !kept.flows)
+		kept.flows = malloc(sizeof(*kept.flows));
+	if (!err && !kept.flows)
+		err = -ENOMEM;
+	if (err < 0) {
+		free(kept.flows);
+		return fail(err);
+	}
+	free(r->flows);
+	*r = kept;
+	return 0;
 }

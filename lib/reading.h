@@ -4,7 +4,7 @@
  *
  * Processes are copied; flows may be very many and are handed out one by one,
  * as often as asked for, so that memory does not grow with them (but with those
- * of a generation that waits to be read, which is rare).
+ * of a generation that waits to be read, which is rare, or who wants to keep them).
  */
 #ifndef NETACCT_READING_H
 #define NETACCT_READING_H
@@ -33,13 +33,16 @@ struct reading {
 	__u64 missed_events;
 	bool missed_known; /* or there may be more, and only root is told */
 	struct totals totals;
-	struct process_row *processes; /* sorted by pid, then start */
+	struct process_row *processes; /* in reading_order() */
 	size_t n_processes;
+	struct process_key *keys; /* theirs, close together: to be searched */
 	struct finished_row *finished;
 	size_t n_finished;
 	/* The newest generation, and the one before while it waits to be read. */
 	struct tables tables[2];
 	int n_tables;
+	struct kept_flow *flows; /* NULL: they are read when they are asked for */
+	size_t n_flows;
 };
 
 /* Everything counted since the last reset that was finished. reading_free() it. */
@@ -50,8 +53,17 @@ int reading_take_tables(struct reading *r, const struct account *a, struct table
 
 void reading_free(struct reading *r);
 
+/* By pid, then start: <0, 0 or >0. */
+int reading_order(const struct process_key *a, const struct process_key *b);
+
 /* The row of a process, or NULL. */
 const struct process_row *reading_process(const struct reading *r, const struct process_key *key);
+
+/*
+ * Copies the flows, for reading_flows() to hand out these from now on: all that
+ * is shown of one reading is then of one moment.
+ */
+int reading_keep_flows(struct reading *r);
 
 /*
  * Hands out each flow once, with the row of its process. Flows of processes

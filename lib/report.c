@@ -213,7 +213,8 @@ int report_compare(const struct row *a, const struct row *b)
 
 __u64 report_weight(const struct report *r, const struct row *row)
 {
-	const struct counters *c = r->change ? &row->moved : &row->counters;
+	bool moved = r->change && !r->view->by_totals;
+	const struct counters *c = moved ? &row->moved : &row->counters;
 
 	return c->tx_bytes + c->rx_bytes;
 }

@@ -35,7 +35,7 @@ static char *format(const char *fmt, ...)
 	return length < 0 ? NULL : s;
 }
 
-static char *format_bytes(const struct report *r, __u64 bytes)
+char *table_bytes(const struct report *r, __u64 bytes)
 {
 	char size[TEXT_SIZE_LEN];
 
@@ -70,7 +70,7 @@ static char *format_bits(const struct report *r, __u64 bytes)
 
 static char *format_counters(const struct report *r, const struct counters *c)
 {
-	char *tx = format_bytes(r, c->tx_bytes), *rx = format_bytes(r, c->rx_bytes), *both = NULL;
+	char *tx = table_bytes(r, c->tx_bytes), *rx = table_bytes(r, c->rx_bytes), *both = NULL;
 
 	if (tx && rx)
 		both = format("%s/%s", tx, rx);
@@ -109,8 +109,7 @@ static char *format_text(const struct view *view, const struct row *row,
 	return strdup(value->text);
 }
 
-/* NULL: no memory. */
-static char *format_cell(struct report *r, const struct row *row, const struct column *column)
+char *table_cell(struct report *r, const struct row *row, const struct column *column)
 {
 	char time[TEXT_TIME_LEN];
 	struct value v;
@@ -129,7 +128,7 @@ static char *format_cell(struct report *r, const struct row *row, const struct c
 		return strdup(v.number ? "yes" : "no");
 	case COLUMN_BYTES:
 		return r->view->bits && is_rate(column) ? format_bits(r, v.number)
-							: format_bytes(r, v.number);
+							: table_bytes(r, v.number);
 	case COLUMN_TIME:
 		return strdup(text_time(time, v.number));
 	case COLUMN_COUNTERS:
@@ -156,7 +155,7 @@ static int add_row(struct table *t, const struct row *row)
 	int error = line ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !error && i < t->view.n_columns; i++)
-		error = set_cell(line, i, format_cell(t->report, row, t->view.columns[i]));
+		error = set_cell(line, i, table_cell(t->report, row, t->view.columns[i]));
 	return error;
 }
 
@@ -177,7 +176,7 @@ static int add_sum(struct table *t, char *label, const struct counters *c,
 		const struct column *column = t->view.columns[i];
 
 		if (is_counter(column) || (moved && is_rate(column)))
-			error = set_cell(line, i, format_cell(t->report, &sum, column));
+			error = set_cell(line, i, table_cell(t->report, &sum, column));
 	}
 	return error;
 }
@@ -234,7 +233,7 @@ static size_t label_column(const struct view *view)
 	return found;
 }
 
-static bool is_right(const struct column *column)
+bool table_is_right(const struct column *column)
 {
 	return column->kind == COLUMN_NUMBER || column->kind == COLUMN_COUNT ||
 	       column->kind == COLUMN_BYTES || column->kind == COLUMN_COUNTERS;
@@ -253,7 +252,7 @@ static int make_columns(struct table *t)
 	t->label = label_column(&t->view);
 	for (size_t i = 0; !error && i < t->view.n_columns; i++) {
 		const struct column *column = t->view.columns[i];
-		int flags = (is_right(column) ? SCOLS_FL_RIGHT : 0) |
+		int flags = (table_is_right(column) ? SCOLS_FL_RIGHT : 0) |
 			    (is_long(column) ? SCOLS_FL_TRUNC : 0);
 		char name[32] = "";
 
@@ -299,16 +298,19 @@ static void print_filters(FILE *out, const struct filter *f)
 		for (; *name; name++)
 			fputc(*name == '_' ? ' ' : *name, out);
 	}
+	if (f->text) {
+		fputs(", text ", out);
+		print_plain(out, f->text);
+	}
 }
 
 /* Sums are since then; in a summary, since the first reading. */
-static void print_opening(FILE *out, const struct report *r)
+void table_opening(FILE *out, const struct report *r)
 {
 	const struct reading *reading = r->reading;
 	__u64 since = reading->began_at_ns;
 	char time[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
 
-	fputs(r->change ? "\n" : "", out);
 	if (r->summary && r->change && r->change->before)
 		since = r->change->before->taken_at_ns;
 	fprintf(out, "since %s (%s), hooks %s", text_time(time, since),
@@ -320,7 +322,6 @@ static void print_opening(FILE *out, const struct report *r)
 	if (reading->missed_events)
 		fprintf(out, ", %" PRIu64 " events missed", (uint64_t)reading->missed_events);
 	print_filters(out, &r->view->filter);
-	fputc('\n', out);
 }
 
 static int fill(struct table *t)
@@ -360,8 +361,11 @@ static int print(FILE *out, struct table *t)
 	error = scols_print_table_to_string(t->cells, &text);
 	if (error)
 		return error;
-	if (!view->no_header && !view->raw)
-		print_opening(out, t->report);
+	if (!view->no_header && !view->raw) {
+		fputs(t->report->change ? "\n" : "", out);
+		table_opening(out, t->report);
+		fputc('\n', out);
+	}
 	errno = 0;
 	if (fputs(text, out) == EOF || (*text && fputc('\n', out) == EOF))
 		error = -(errno ?: EIO);

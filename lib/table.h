@@ -16,4 +16,16 @@
  */
 int table_print(FILE *out, struct report *report);
 
+/* The text of one cell, the caller's to free, as the row has it; NULL: no memory. */
+char *table_cell(struct report *report, const struct row *row, const struct column *column);
+
+/* Whether a column's cells stand at its right. */
+bool table_is_right(const struct column *column);
+
+/* The line that opens it, without an end: since when, hooks, filters. */
+void table_opening(FILE *out, const struct report *report);
+
+/* A number of bytes as the report's view wants it; the caller's to free. */
+char *table_bytes(const struct report *report, __u64 bytes);
+
 #endif

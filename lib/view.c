@@ -33,8 +33,7 @@ static const struct {
 
 bool view_needs_flows(const struct view *view)
 {
-	return view->by == BY_FLOW || view->by == BY_REMOTE || view->by == BY_PORT ||
-	       filter_needs_flows(&view->filter) ||
+	return grouping_of_flows(view->by) || filter_needs_flows(&view->filter) ||
 	       (view->by == BY_PROTOCOL && view->filter.no_loopback);
 }
 
@@ -56,6 +55,11 @@ const char *grouping_names(void)
 		strcat(names, groupings[by].name);
 	}
 	return names;
+}
+
+bool grouping_of_flows(enum grouping by)
+{
+	return by == BY_FLOW || by == BY_REMOTE || by == BY_PORT;
 }
 
 const char *grouping_name(enum grouping by)

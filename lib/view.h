@@ -36,6 +36,8 @@ struct view {
 	const struct column *sort; /* NULL: most bytes first, where rows are sorted */
 	size_t rows;		   /* at most */
 	bool sorted;		   /* JSON too */
+	bool by_totals;		   /* most bytes of all time first, not of what moved */
+	bool reverse;		   /* the other way round */
 	bool all;		   /* rows that did not move, too */
 	bool pretty;
 	bool bytes;
@@ -45,6 +47,9 @@ struct view {
 	bool bits;    /* rates */
 	bool resolve; /* remote addresses */
 };
+
+/* Whether its rows are made from flows. */
+bool grouping_of_flows(enum grouping by);
 
 /* Only flows can tell: what stands in no flow's row cannot be placed. */
 bool view_needs_flows(const struct view *view);

@@ -21,7 +21,7 @@ teardown() {
 	one_line
 	has "$output" root
 	netacct-load
-	for command in show reset unload status; do
+	for command in show reset unload status top; do
 		run -1 as_nobody nogroup "netacct-$command"
 		one_line
 		has "$output" root
@@ -120,7 +120,7 @@ with_caps() {
 	exact "$truth"
 
 	# Not root, and not in the group.
-	for command in load show reset unload status; do
+	for command in load show reset unload status top; do
 		run -1 setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all,+bpf,+perfmon \
 			--ambient-caps=-all,+bpf,+perfmon --bounding-set=-all,+bpf,+perfmon \
 			netacct-$command --pin-dir "$([ $command = load ] && echo "$OTHER_PIN_DIR" || echo "$NETACCT_PIN_DIR")"

@@ -49,11 +49,16 @@ all_of_them() {
 	completes "netacct-show --by remo" "netacct-show --by remote"
 	completes "netacct-show -o pid,last_" "netacct-show -o pid,last_seen"
 	completes "netacct-show --user root,daem" "netacct-show --user root,daemon"
+	completes "netacct-top --by proto" "netacct-top --by protocol"
+	completes "netacct-watch --max" "netacct-watch --max-connections"
 	completes "netacct-load --hooks trace" "netacct-load --hooks tracepoint"
 	completes "netacct-unload --verb" "netacct-unload --verbose"
 	sleep 1000 3>&- &
 	pid=$!
-	completes "netacct-show -p ${pid:0:-1}" "$pid"
+	# Others may begin alike: a second tab lists them.
+	types "netacct-show -p ${pid:0:-1}"
+	tmux -S "$TMUX_SOCKET" send-keys -t shell Tab
+	completes "" "$pid"
 	kill $pid
 }
 
@@ -78,7 +83,7 @@ all_of_them() {
 @test "fish" {
 	needs fish
 	mkdir -p "$BATS_TEST_TMPDIR/.config/fish/completions"
-	for command in load show status reset unload; do
+	for command in load show top watch status reset unload; do
 		ln -s "$(realpath "$SERVED/netacct.fish")" "$BATS_TEST_TMPDIR/.config/fish/completions/netacct-$command.fish"
 	done
 	in_shell fish

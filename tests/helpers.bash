@@ -305,7 +305,7 @@ public_copy() {
 	local dir
 
 	dir=$(mktemp -d /tmp/netacct-test.XXXXXX)
-	cp "$BUILD"/netacct-{load,show,reset,unload,status,watch} "$BUILD/tests/traffic" "$dir"
+	cp "$BUILD"/netacct-{load,show,reset,unload,status,top,watch} "$BUILD/tests/traffic" "$dir"
 	chmod 755 "$dir"
 	echo "$dir"
 }

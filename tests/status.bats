@@ -40,7 +40,7 @@ load helpers
 
 # bats test_tags=anywhere
 @test "help on stdout and 0, version, misuse 2: the same in every command" {
-	for command in load show reset unload status watch; do
+	for command in load show reset unload status top watch; do
 		run -0 --separate-stderr "netacct-$command" --help
 		has "$output" "Usage: netacct-$command"
 		is "$stderr" ""

@@ -31,7 +31,7 @@ refused() {
 	local command before
 
 	before=$(pins)
-	for command in load show status reset unload; do
+	for command in load show status top reset unload; do
 		run -1 "netacct-$command"
 		one_line || { echo "from netacct-$command" >&2; return 1; }
 		is "$(pins)" "$before" || { echo "after netacct-$command" >&2; return 1; }
@@ -226,12 +226,12 @@ damaged() {
 
 @test "folders that cannot be" {
 	for dir in "" /sys/fs/bpf/netacct-test.1 "/sys/fs/bpf/netacct-test-$(printf '%0300d' 0)" "/$(printf '%05000d' 0)"; do
-		for command in load show status reset unload; do
+		for command in load show status top reset unload; do
 			run -2 netacct-$command --pin-dir "$dir"
 		done
 	done
 	for dir in /sys/fs/bpf /tmp /; do
-		for command in load show status reset unload; do
+		for command in load show status top reset unload; do
 			run -1 netacct-$command --pin-dir "$dir"
 			one_line
 		done

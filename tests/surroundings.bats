@@ -11,7 +11,7 @@ within() {
 	sanitized && skip "the sanitizer needs /proc"
 	netacct-load
 	truth=$(traffic tcp)
-	for command in load "load --force" show status reset unload "unload --json"; do
+	for command in load "load --force" show status top reset unload "unload --json"; do
 		# shellcheck disable=SC2086 # a list
 		run -1 within "mount -t tmpfs none /proc" netacct-$command
 		one_line

@@ -26,6 +26,7 @@ int load_main(int argc, char **argv);
 int reset_main(int argc, char **argv);
 int show_main(int argc, char **argv);
 int status_main(int argc, char **argv);
+int top_main(int argc, char **argv);
 int unload_main(int argc, char **argv);
 int watch_main(int argc, char **argv);
 
@@ -35,7 +36,8 @@ static const struct {
 } commands[] = {
 	{ "netacct-load", load_main },	   { "netacct-reset", reset_main },
 	{ "netacct-show", show_main },	   { "netacct-status", status_main },
-	{ "netacct-unload", unload_main }, { "netacct-watch", watch_main },
+	{ "netacct-top", top_main },	   { "netacct-unload", unload_main },
+	{ "netacct-watch", watch_main },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
