@@ -33,6 +33,7 @@
 #define PIN_SLOTS	"slots"	   /* a folder: the PROG_ARRAYs they tail-call */
 #define PIN_SWITCHES	"switches" /* a folder: the ARRAY_OF_MAPS of each table below */
 #define PIN_RESTORED	"restored" /* a link to the file that the account began with */
+#define PIN_FILTERS	"filters"  /* a folder: a link for each user and cgroup that is counted */
 #define PIN_CURRENT	"current"  /* a link to the folder of the newest generation */
 
 /* Pinned in the folder of each generation, which is named for its number. */
@@ -60,6 +61,7 @@
 #define SOCKETS		  65536 /* that have a state, where it is not in the socket */
 #define CALLS		  16384 /* that are inside the kernel at once, with kprobes */
 #define PROBES		  64
+#define MAX_FILTERS	  16 /* users, and cgroups */
 #define COMM_LEN	  16
 #define CGROUP_NAME_LEN	  128
 
@@ -291,10 +293,10 @@ struct meta {
 	__u64 clock_offset_ns; /* the epoch's clock less the boot clock, at loading */
 	__u32 max_processes;
 	__u32 max_flows;
-	__u32 flags; /* META_* */
-	__u32 gid;   /* who may read; 0: root alone */
-	__u32 holes; /* HOLE_* */
-	__u32 zero;
+	__u32 flags;		  /* META_* */
+	__u32 gid;		  /* who may read; 0: root alone */
+	__u32 holes;		  /* HOLE_* */
+	__u32 filters;		  /* how many users and cgroups are counted; 0: all */
 	char passed_over[2][128]; /* why other sets of hooks were, or empty */
 };
 _Static_assert(sizeof(struct meta) == 376, "struct meta is ABI");

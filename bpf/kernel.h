@@ -155,6 +155,11 @@ struct cgroup {
 	int level;
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
+	struct cgroup *ancestors[1]; /* from 6.1 */
+};
+
+struct cgroup___older {
+	__u64 ancestor_ids[1];
 };
 
 struct css_set {

@@ -70,6 +70,36 @@ static void print_hooks(const struct meta *m)
 	}
 }
 
+static void print_scope(const struct scope *scope)
+{
+	char *text = scope->n ? scope_text(scope) : NULL;
+
+	if (text)
+		printf("%-12s %s: others are in no row and no sum\n", "partial", text);
+	free(text);
+	for (size_t i = 0; i < scope->n; i++) {
+		if (!scope_gone(&scope->items[i]))
+			continue;
+		text = text_plain(scope->items[i].text);
+		printf("%-12s cgroup %s: nothing of it is counted any more\n", "gone", text ?: "?");
+		free(text);
+	}
+}
+
+static json_t *gone_json(const struct scope *scope)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < scope->n; i++) {
+		char *text = scope_gone(&scope->items[i]) ? text_utf8(scope->items[i].text) : NULL;
+
+		if (text)
+			json_array_append_new(all, json_string(text));
+		free(text);
+	}
+	return all;
+}
+
 static void print_missed(const struct status *s)
 {
 	if (!s->missed_known && !s->missed_events)
@@ -79,7 +109,7 @@ static void print_missed(const struct status *s)
 		       s->missed_events ? ": the account may be short" : "");
 }
 
-static void print_text(const struct status *s, bool verbose)
+static void print_text(const struct status *s, const struct scope *scope, bool verbose)
 {
 	char since[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
 	const struct totals *t = &s->totals;
@@ -92,6 +122,7 @@ static void print_text(const struct status *s, bool verbose)
 	if (*s->damage)
 		printf("%-12s %s is gone: the account may be short; netacct-unload removes it\n",
 		       "damaged", s->damage);
+	print_scope(scope);
 	print_hooks(&s->meta);
 	printf("%-12s %" PRIu64 ", since %s%s\n", "generation", (uint64_t)s->generation.number,
 	       text_time(since, s->generation.began_at_ns),
@@ -145,7 +176,7 @@ static json_t *holes_json(__u32 bits)
 	return all;
 }
 
-static void print_json(const struct status *s)
+static void print_json(const struct status *s, const struct scope *scope)
 {
 	char others[OTHERS_LEN];
 	char loaded[TEXT_TIME_LEN], began[TEXT_TIME_LEN];
@@ -153,10 +184,11 @@ static void print_json(const struct status *s)
 	double cost = status_cost(s);
 	json_t *doc;
 
-	doc = json_pack("{si ss ss ss ss so ss so sI ss sb ss? sb so so so so so so so so}",
+	doc = json_pack("{si ss ss ss ss so so so ss so sI ss sb ss? sb so so so so so so so so}",
 			"schema", SCHEMA, "version", s->meta.version, "boot_id", s->meta.boot_id,
 			"loaded_at", text_time(loaded, s->meta.loaded_at_ns), "hooks",
-			text_hooks(s->meta.hooks), "filters", json_object(), "other_hooks",
+			text_hooks(s->meta.hooks), "filters", json_scope(scope), "load_filters",
+			json_scope(scope), "gone_cgroups", gone_json(scope), "other_hooks",
 			other_hooks(&s->meta, others), "holes", holes_json(s->meta.holes),
 			"generation", (json_int_t)s->generation.number, "reset_at",
 			text_time(began, s->generation.began_at_ns), "counting", s->counting,
@@ -201,9 +233,9 @@ int main(int argc, char **argv)
 	if (err < 0)
 		cli_failed_on(&cli, err, "cannot read");
 	if (json)
-		print_json(&s);
+		print_json(&s, &a.scope);
 	else
-		print_text(&s, cli.verbose);
+		print_text(&s, &a.scope, cli.verbose);
 	account_close(&a);
 	return cli_finish() || *s.damage ? EXIT_FAILURE : EXIT_SUCCESS;
 }

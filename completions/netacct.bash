@@ -9,6 +9,10 @@ _netacct() {
 	--format) mapfile -t COMPREPLY < <(compgen -W "table json jsonl" -- "$word") ;;
 	--hooks) mapfile -t COMPREPLY < <(compgen -W "auto tp_btf tracepoint kprobe" -- "$word") ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
+	--cgroup)
+		mapfile -t COMPREPLY < <(compgen -d -- "/sys/fs/cgroup$word")
+		COMPREPLY=("${COMPREPLY[@]#/sys/fs/cgroup}")
+		;;
 	--user) mapfile -t COMPREPLY < <(compgen -u -- "$word") ;;
 	--to | --restore | --pin-dir) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	*)

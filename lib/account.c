@@ -108,7 +108,8 @@ static int open_all(struct account *a)
 	err = read_meta(a);
 	if (err < 0)
 		return err;
-	if (a->writable)
+	err = scope_read(&a->scope, a->pin_dir, a->meta.filters);
+	if (!err && a->writable)
 		err = map_state(a);
 	if (!err)
 		err = rows_open(&a->states, a->pin_dir, &state_shape, false);
@@ -154,6 +155,7 @@ void account_close(struct account *a)
 	if (a->state)
 		munmap(a->state, sizeof(*a->state));
 	a->state = NULL;
+	scope_free(&a->scope);
 	rows_close(&a->states);
 	rows_close(&a->cgroups);
 	rows_close(&a->folded);

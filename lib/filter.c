@@ -42,7 +42,7 @@ static int parse_number(const char *text, __u32 *number)
 	return 0;
 }
 
-static int parse_user(const char *text, __u32 *uid)
+int filter_parse_user(const char *text, __u32 *uid)
 {
 	const struct passwd *pw;
 
@@ -71,7 +71,7 @@ static int add_item(struct filter *f, enum filter_list list, const char *text, c
 	if (list == FILTER_PID)
 		error = parse_number(item.text, &item.number);
 	else if (list == FILTER_USER)
-		error = parse_user(item.text, &item.number);
+		error = filter_parse_user(item.text, &item.number);
 	if (error)
 		return error;
 

@@ -48,6 +48,9 @@ bool filter_process(const struct filter *f, const struct process_row *row);
 bool filter_finished(const struct filter *f, const struct finished_row *row);
 bool filter_flow(const struct filter *f, const struct flow *flow);
 
+/* A name or a number. -ENOENT: there is no such user. */
+int filter_parse_user(const char *text, __u32 *uid);
+
 /* The option that fills a list, without dashes. */
 const char *filter_name(enum filter_list list);
 

@@ -210,6 +210,27 @@ static json_t *from_filter(const struct filter *f)
 	return NULL;
 }
 
+json_t *json_scope(const struct scope *s)
+{
+	json_t *json = json_object(), *list;
+	bool done = json;
+
+	for (size_t i = 0; done && i < s->n; i++) {
+		const char *name = scope_name(s->items[i].kind);
+
+		list = json_object_get(json, name);
+		if (!list) {
+			list = json_array();
+			done = set(json, name, list);
+		}
+		done = done && json_array_append_new(list, string(s->items[i].text)) == 0;
+	}
+	if (done)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
 static json_t *from_totals(const struct report *r)
 {
 	json_t *json = json_counters(&r->totals);
@@ -243,6 +264,7 @@ static json_t *make_header(const struct report *r)
 	       set(json, "hooks", string(text_hooks(meta->hooks))) &&
 	       set(json, "by", string(grouping_name(r->view->by))) &&
 	       set(json, "filters", from_filter(&r->view->filter)) &&
+	       set(json, "load_filters", json_scope(&reading->account->scope)) &&
 	       set(json, "flows_enabled", json_boolean(meta->flags & META_FLOWS)) &&
 	       set(json, "missed_events",
 		   reading->missed_known ? json_integer(reading->missed_events) : json_null()) &&

@@ -271,6 +271,16 @@ static void print_filters(FILE *out, const struct filter *f)
 	fputs(f->exited ? ", exited" : "", out);
 }
 
+/* Without memory for more, that it is partial at least. */
+static void print_scope(FILE *out, const struct scope *s)
+{
+	char *text = s->n ? scope_text(s) : NULL;
+
+	if (s->n)
+		fprintf(out, ", %s", text ?: "only a part");
+	free(text);
+}
+
 /* Sums are since then; in a summary, since the first reading. */
 static void print_opening(FILE *out, const struct report *r)
 {
@@ -289,6 +299,7 @@ static void print_opening(FILE *out, const struct report *r)
 			r->change->seconds);
 	if (reading->missed_events)
 		fprintf(out, ", %" PRIu64 " events missed", (uint64_t)reading->missed_events);
+	print_scope(out, &reading->account->scope);
 	print_filters(out, &r->view->filter);
 	fputc('\n', out);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,22 @@ char *text_utf8(const char *s)
 	}
 	*to = '\0';
 	return out;
+}
+
+char *text_plain(const char *s)
+{
+	char *plain = text_utf8(s), *to = plain;
+
+	for (const unsigned char *c = (unsigned char *)plain; c && *c; c++) {
+		/* Those of the upper half take two bytes. */
+		bool upper = *c == 0xc2 && c[1] < 0xa0;
+
+		*to++ = *c < ' ' || *c == 0x7f || upper ? '?' : *c;
+		c += upper;
+	}
+	if (plain)
+		*to = '\0';
+	return plain;
 }
 
 const char *text_protocol(unsigned int protocol)
