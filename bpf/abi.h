@@ -242,6 +242,14 @@ struct socket_state {
 };
 _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
 
+/* Of a TCP socket that lives, as the file beside sockets has it, behind its flow. */
+struct connection {
+	__u32 state; /* TCP_* */
+	__u32 rtt_us;
+	__u64 retransmitted_bytes;
+};
+_Static_assert(sizeof(struct connection) == 16, "struct connection is ABI");
+
 /* A call that is inside the kernel, for when it returns. */
 struct call {
 	__u64 sock;  /* address of the struct sock */

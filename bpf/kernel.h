@@ -79,6 +79,7 @@ struct sock_common {
 	__u32 skc_rcv_saddr;
 	__u16 skc_dport;
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	struct proto *skc_prot;
 	possible_net_t skc_net;
 	struct in6_addr skc_v6_daddr;
@@ -112,6 +113,8 @@ struct tcp_sock {
 	__u64 bytes_received;
 	__u32 urg_seq;
 	__u16 urg_data;
+	__u32 srtt_us; /* in eighths */
+	__u64 bytes_retrans;
 };
 
 enum sock_flags {
@@ -212,6 +215,18 @@ struct bpf_iter__bpf_map_elem {
 	};
 	union {
 		void *key;
+	};
+	union {
+		void *value;
+	};
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct sock *sk;
 	};
 	union {
 		void *value;

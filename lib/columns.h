@@ -44,6 +44,9 @@ enum column_id {
 	COLUMN_REMOTE_ADDRESS,
 	COLUMN_REMOTE_PORT,
 	COLUMN_IS_LOOPBACK,
+	COLUMN_STATE,
+	COLUMN_RTT_US,
+	COLUMN_RETRANSMITTED_BYTES,
 	COLUMN_NS_PID,
 	COLUMN_PPID,
 	COLUMN_PARENT_COMM,
@@ -84,6 +87,9 @@ struct value {
 
 /* The columns that a grouping has; NULL after the last. */
 const struct column *column_of(enum grouping by, enum column_id id);
+
+/* Whether it tells what report.connections has. */
+bool column_of_connection(const struct column *column);
 
 /* Fills view->columns. -EINVAL: *bad, to be freed, is none of the grouping's columns. */
 int columns_choose(struct view *view, const char *names, char **bad);

@@ -285,6 +285,8 @@ static void choose_columns(struct document *d)
 
 	for (int id = 0; !d->report->view->n_columns && id < COLUMNS; id++) {
 		column = column_of(d->view.by, id);
+		if (column && column_of_connection(column) && !d->report->connections)
+			continue;
 		if (column && (d->report->change || (id != COLUMN_TX_RATE && id != COLUMN_RX_RATE)))
 			d->view.columns[d->view.n_columns++] = column;
 	}

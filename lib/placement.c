@@ -60,7 +60,7 @@ static const char *hook_name(const struct bpf_program *prog, char name[64])
 
 bool placement_is_reader(const struct bpf_program *prog)
 {
-	return is_of(prog, "iter/bpf_map_elem");
+	return is_of(prog, "iter/bpf_map_elem") || is_of(prog, "iter/bpf_sk_storage_map");
 }
 
 static struct bpf_map *map_of(const struct placement *p, const char *name)
@@ -361,10 +361,11 @@ static int let_group_read_program(struct placement *p, struct bpf_program *prog)
 
 static int let_group_read(struct placement *p)
 {
-	static const char *const maps[] = { PIN_META,	 PIN_META PIN_ROWS,
-					    PIN_STATE,	 PIN_STATE PIN_ROWS,
-					    PIN_CGROUPS, PIN_CGROUPS PIN_ROWS,
-					    PIN_FOLDED,	 PIN_FOLDED PIN_ROWS };
+	static const char *const maps[] = {
+		PIN_META,	    PIN_META PIN_ROWS,	 PIN_STATE,
+		PIN_STATE PIN_ROWS, PIN_CGROUPS,	 PIN_CGROUPS PIN_ROWS,
+		PIN_FOLDED,	    PIN_FOLDED PIN_ROWS, PIN_SOCKETS PIN_ROWS
+	};
 	char name[128];
 	int err;
 

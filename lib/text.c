@@ -142,6 +142,17 @@ const char *text_protocol(unsigned int protocol)
 	return names[protocol < PROTOCOLS ? protocol : PROTOCOL_OTHER];
 }
 
+const char *text_tcp_state(unsigned int state)
+{
+	static const char *const names[] = {
+		NULL,	     "ESTABLISHED", "SYN_SENT",	    "SYN_RECV",	  "FIN_WAIT1",
+		"FIN_WAIT2", "TIME_WAIT",   "CLOSE",	    "CLOSE_WAIT", "LAST_ACK",
+		"LISTEN",    "CLOSING",	    "NEW_SYN_RECV",
+	};
+
+	return state < sizeof(names) / sizeof(*names) ? names[state] : NULL;
+}
+
 const char *text_family(__u16 family)
 {
 	return family == AF_INET ? "ipv4" : family == AF_INET6 ? "ipv6" : NULL;

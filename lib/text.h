@@ -28,6 +28,7 @@ char *text_utf8(const char *s);
 char *text_plain(const char *s);
 
 const char *text_protocol(unsigned int protocol); /* enum protocol */
+const char *text_tcp_state(unsigned int state);	  /* TCP_*; NULL: none */
 const char *text_family(__u16 family);
 const char *text_hooks(unsigned int hooks); /* enum hook_set */
 
