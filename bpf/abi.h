@@ -17,6 +17,9 @@
 
 #define NETACCT_SCHEMA 2
 
+/* The same of some users or cgroups only: who does not know of that is to keep away. */
+#define NETACCT_SCHEMA_PARTIAL 3
+
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
 #define PIN_META	"meta"	   /* struct meta */
@@ -43,6 +46,7 @@
 #define PIN_FINISHED   "finished"   /* struct finished_key -> struct finished */
 #define PIN_TOTALS     "totals"	    /* struct totals of each CPU */
 #define PIN_ENDED      "ended"	    /* queue: processes whose rows can be folded */
+#define PIN_INTERFACES "interfaces" /* a link: what they had moved when it began */
 #define PIN_CLOSED     "closed"	    /* queue: flows whose rows can be given away */
 
 /*

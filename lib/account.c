@@ -71,7 +71,7 @@ static int read_meta(struct account *a)
 		return err != -ENOENT ? err : account_was_here(a->pin_dir) ? -EUCLEAN : -EPROTO;
 	err = rows_value(&rows, m);
 	rows_close(&rows);
-	if (!err && m->schema != NETACCT_SCHEMA)
+	if (!err && m->schema != (m->filters ? NETACCT_SCHEMA_PARTIAL : NETACCT_SCHEMA))
 		err = -EPROTO;
 	CLEAN(m->version);
 	CLEAN(m->boot_id);

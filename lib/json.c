@@ -264,11 +264,11 @@ static json_t *make_header(const struct report *r)
 	       set(json, "hooks", string(text_hooks(meta->hooks))) &&
 	       set(json, "by", string(grouping_name(r->view->by))) &&
 	       set(json, "filters", from_filter(&r->view->filter)) &&
-	       set(json, "load_filters", json_scope(&reading->account->scope)) &&
 	       set(json, "flows_enabled", json_boolean(meta->flags & META_FLOWS)) &&
 	       set(json, "missed_events",
 		   reading->missed_known ? json_integer(reading->missed_events) : json_null()) &&
 	       set(json, "since", time_or_null(reading->began_at_ns)) &&
+	       set(json, "load_filters", json_scope(&reading->account->scope)) &&
 	       (!r->summary || set(json, "summary", json_true())) &&
 	       set(json, "totals", from_totals(r)) &&
 	       set(json, "no_row", r->has_no_row ? json_counters(&r->no_row) : json_null()) &&

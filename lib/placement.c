@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "generation.h"
 #include "hierarchy.h"
+#include "interfaces.h"
 #include "pins.h"
 #include "placement.h"
 #include "probes.h"
@@ -182,7 +183,7 @@ static int write_meta(struct placement *p)
 	__u32 zero = 0;
 	int err;
 
-	*m = (struct meta){ .schema = NETACCT_SCHEMA,
+	*m = (struct meta){ .schema = o->scope->n ? NETACCT_SCHEMA_PARTIAL : NETACCT_SCHEMA,
 			    .hooks = p->set.id,
 			    .version = NETACCT_VERSION,
 			    .max_processes = o->max_processes,
@@ -505,6 +506,11 @@ static int attach_all(struct placement *p)
 
 void placement_start(struct placement *p)
 {
+	char first[PATH_MAX];
+
+	/* If that fails, nothing but a comparison is missing. */
+	if (path_join(first, p->dir, "0") == 0)
+		(void)interfaces_note(first);
 	__atomic_store_n(&p->state->counting, 1, __ATOMIC_RELEASE);
 }
 
