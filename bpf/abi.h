@@ -17,6 +17,9 @@
 
 #define NETACCT_SCHEMA 2
 
+/* The same of some users or cgroups only: who does not know of that is to keep away. */
+#define NETACCT_SCHEMA_PARTIAL 3
+
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
 #define PIN_META	"meta"	   /* struct meta */
@@ -33,6 +36,7 @@
 #define PIN_SLOTS	"slots"	   /* a folder: the PROG_ARRAYs they tail-call */
 #define PIN_SWITCHES	"switches" /* a folder: the ARRAY_OF_MAPS of each table below */
 #define PIN_RESTORED	"restored" /* a link to the file that the account began with */
+#define PIN_FILTERS	"filters"  /* a folder: a link for each user and cgroup that is counted */
 #define PIN_CURRENT	"current"  /* a link to the folder of the newest generation */
 
 /* Pinned in the folder of each generation, which is named for its number. */
@@ -42,6 +46,7 @@
 #define PIN_FINISHED   "finished"   /* struct finished_key -> struct finished */
 #define PIN_TOTALS     "totals"	    /* struct totals of each CPU */
 #define PIN_ENDED      "ended"	    /* queue: processes whose rows can be folded */
+#define PIN_INTERFACES "interfaces" /* a link: what they had moved when it began */
 #define PIN_CLOSED     "closed"	    /* queue: flows whose rows can be given away */
 
 /*
@@ -60,6 +65,7 @@
 #define SOCKETS		  65536 /* that have a state, where it is not in the socket */
 #define CALLS		  16384 /* that are inside the kernel at once, with kprobes */
 #define PROBES		  64
+#define MAX_FILTERS	  16 /* users, and cgroups */
 #define COMM_LEN	  16
 #define CGROUP_NAME_LEN	  128
 
@@ -240,6 +246,14 @@ struct socket_state {
 };
 _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
 
+/* Of a TCP socket that lives, as the file beside sockets has it, behind its flow. */
+struct connection {
+	__u32 state; /* TCP_* */
+	__u32 rtt_us;
+	__u64 retransmitted_bytes;
+};
+_Static_assert(sizeof(struct connection) == 16, "struct connection is ABI");
+
 /* A call that is inside the kernel, for when it returns. */
 struct call {
 	__u64 sock;  /* address of the struct sock */
@@ -291,10 +305,10 @@ struct meta {
 	__u64 clock_offset_ns; /* the epoch's clock less the boot clock, at loading */
 	__u32 max_processes;
 	__u32 max_flows;
-	__u32 flags; /* META_* */
-	__u32 gid;   /* who may read; 0: root alone */
-	__u32 holes; /* HOLE_* */
-	__u32 zero;
+	__u32 flags;		  /* META_* */
+	__u32 gid;		  /* who may read; 0: root alone */
+	__u32 holes;		  /* HOLE_* */
+	__u32 filters;		  /* how many users and cgroups are counted; 0: all */
 	char passed_over[2][128]; /* why other sets of hooks were, or empty */
 };
 _Static_assert(sizeof(struct meta) == 376, "struct meta is ABI");

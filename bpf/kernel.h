@@ -126,6 +126,7 @@ struct tcp_sock {
 	__u64 bytes_retrans;
 	__u32 urg_seq;
 	__u16 urg_data;
+	__u32 srtt_us; /* in eighths */
 };
 
 struct mptcp_sock {
@@ -186,6 +187,11 @@ struct cgroup {
 	int level;
 	struct kernfs_node *kn;
 	struct cgroup_root *root;
+	struct cgroup *ancestors[1]; /* from 6.1 */
+};
+
+struct cgroup___older {
+	__u64 ancestor_ids[1];
 };
 
 struct css_set {
@@ -240,6 +246,18 @@ struct bpf_iter__bpf_map_elem {
 	};
 	union {
 		void *key;
+	};
+	union {
+		void *value;
+	};
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+	union {
+		struct bpf_iter_meta *meta;
+	};
+	union {
+		struct sock *sk;
 	};
 	union {
 		void *value;

@@ -28,6 +28,7 @@
 #include "maps.h"
 #include "count.h"
 #include "sockets.h"
+#include "scope.h"
 #ifndef SET_SPLICE
 #include "rows.h"
 #endif
@@ -53,27 +54,26 @@
 	}                                                             \
 	SEC(section)
 
-static __always_inline void count_current(struct state *st, struct sock *sk, struct socket_state *s,
-					  int protocol, bool tx, __u64 bytes, __u64 calls)
-{
-	struct process_key key;
-
-	process_key(&key, current_task());
-	count(st, &key, sk, s, protocol, tx, bytes, calls);
-}
-
-/* A receive call has ended. */
+/*
+ * A receive call has ended. What a TCP socket has handed out is noted whoever got
+ * it: else the next to receive would be charged with it.
+ */
 static __always_inline int on_received(struct sock *sk, int ret, int flags, __u64 calls)
 {
 	struct state *st = get_state();
+	struct process_key key;
 	struct socket_state *s;
 	__s64 bytes = ret;
 	int protocol;
+	bool wanted;
 
 	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || !st || !st->counting)
 		return 0;
 	protocol = protocol_of(sk);
 	if (protocol < 0)
+		return 0;
+	wanted = whose(&key, true);
+	if (!wanted && protocol != PROTOCOL_TCP)
 		return 0;
 	s = socket_state(sk, protocol);
 	/* MSG_OOB takes the urgent byte from beside the stream. */
@@ -83,7 +83,8 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 		else
 			bytes = undo_doubt(s, ret);
 	}
-	count_current(st, sk, s, protocol, false, bytes, calls);
+	if (wanted)
+		count(st, &key, sk, s, protocol, false, bytes, calls);
 	return 0;
 }
 
@@ -93,14 +94,15 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 static __always_inline int on_sent(struct sock *sk, int ret)
 {
 	struct state *st = get_state();
+	struct process_key key;
 	int protocol;
 
 	if (ret <= 0 || !st || !st->counting)
 		return 0;
 	protocol = protocol_of(sk);
-	if (protocol < 0)
+	if (protocol < 0 || !whose(&key, true))
 		return 0;
-	count_current(st, sk, socket_state(sk, protocol), protocol, true, ret, 1);
+	count(st, &key, sk, socket_state(sk, protocol), protocol, true, ret, 1);
 	return 0;
 }
 
@@ -108,8 +110,8 @@ static __always_inline int on_sent(struct sock *sk, int ret)
 static __always_inline int on_copied(struct sock *sk)
 {
 	struct state *st = get_state();
-	struct process_key key = {};
 	struct socket_state *s = NULL;
+	struct process_key key;
 	int protocol;
 	__s32 n;
 
@@ -120,9 +122,8 @@ static __always_inline int on_copied(struct sock *sk)
 	if (n <= 0 || !st->counting || !is_plain_tcp(st, sk, protocol))
 		return 0;
 	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
-	if (READ(sk, sk_lock.owned))
-		process_key(&key, current_task());
-	count(st, &key, sk, s, protocol, false, n, 0);
+	if (whose(&key, READ(sk, sk_lock.owned)))
+		count(st, &key, sk, s, protocol, false, n, 0);
 	return 0;
 }
 

@@ -49,4 +49,62 @@ int totals_rows(struct bpf_iter__bpf_map_elem *ctx)
 	return 0;
 }
 
+static __always_inline bool read_connection(struct connection *c, struct sock *sk)
+{
+	struct tcp_sock *tp = (struct tcp_sock *)sk;
+
+	if (protocol_of(sk) != PROTOCOL_TCP)
+		return false;
+	c->state = READ(sk, __sk_common.skc_state);
+	c->rtt_us = BPF_CORE_READ(tp, srtt_us) >> 3;
+	c->retransmitted_bytes = BPF_CORE_READ(tp, bytes_retrans);
+	return true;
+}
+
+static __always_inline void write_connection(struct seq_file *seq, __u64 flow, struct connection *c)
+{
+	bpf_seq_write(seq, &flow, sizeof(flow));
+	bpf_seq_write(seq, c, sizeof(*c));
+}
+
+/* Not the states that are kept of sockets, but what they themselves tell. */
+#ifdef SET_TP_BTF
+
+SEC("iter/bpf_sk_storage_map")
+int sockets_rows(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	const struct socket_state *s = ctx->value;
+	struct sock *sk = ctx->sk;
+	struct connection c;
+
+	if (s && sk && read_connection(&c, sk))
+		write_connection(ctx->meta->seq, s->flow, &c);
+	return 0;
+}
+
+#else
+
+/* A socket that still has this state after it was read was there as it was read. */
+SEC("iter/bpf_map_elem")
+int sockets_rows(struct bpf_iter__bpf_map_elem *ctx)
+{
+	const struct socket_state *s = ctx->value, *still;
+	const __u64 *key = ctx->key;
+	struct connection c;
+	__u64 address, flow;
+
+	if (!key || !s)
+		return 0;
+	address = *key;
+	flow = s->flow;
+	if (!read_connection(&c, (struct sock *)address))
+		return 0;
+	still = bpf_map_lookup_elem(&sockets, &address);
+	if (still && still->flow == flow)
+		write_connection(ctx->meta->seq, flow, &c);
+	return 0;
+}
+
+#endif
+
 #endif

@@ -24,6 +24,8 @@ static const char usage[] =
 	"      --max-processes N  rows for processes (16384)\n"
 	"      --max-flows N      rows for connections (65536)\n"
 	"      --no-flows         count by process only\n"
+	"      --user LIST        count these users only\n"
+	"      --cgroup LIST      count these cgroups and what is below them only\n"
 	"      --group NAME       let this group read the account\n"
 	"      --group-traverse   and let it pass through /sys/fs/bpf (chmod o+x)\n"
 	"      --replace          put this version's programs in place of those that count\n"
@@ -35,6 +37,8 @@ enum {
 	MAX_PROCESSES = CLI_OWN,
 	MAX_FLOWS,
 	NO_FLOWS,
+	USER,
+	CGROUP,
 	GROUP,
 	GROUP_TRAVERSE,
 	HOOKS,
@@ -47,6 +51,8 @@ static const struct option options[] = {
 	{ "max-processes", required_argument, NULL, MAX_PROCESSES },
 	{ "max-flows", required_argument, NULL, MAX_FLOWS },
 	{ "no-flows", no_argument, NULL, NO_FLOWS },
+	{ "user", required_argument, NULL, USER },
+	{ "cgroup", required_argument, NULL, CGROUP },
 	{ "group", required_argument, NULL, GROUP },
 	{ "group-traverse", no_argument, NULL, GROUP_TRAVERSE },
 	{ "hooks", required_argument, NULL, HOOKS },
@@ -68,6 +74,35 @@ static gid_t group_id(const char *name)
 	return group->gr_gid;
 }
 
+static void add_to_scope(struct scope *s, enum scope_kind kind, const char *list)
+{
+	const char *name = scope_name(kind), *bad;
+	int err = scope_add(s, kind, list, &bad);
+
+	switch (err) {
+	case 0:
+		return;
+	case -EINVAL:
+		if (*bad == '!')
+			cli_misuse("--%s takes what is to be counted; it cannot leave out '%s'",
+				   name, bad);
+		cli_misuse("--%s takes %s, separated by commas, not '%s'", name,
+			   kind == SCOPE_USER ? "users" : "paths such as /system.slice", bad);
+	case -E2BIG:
+		cli_misuse("--%s takes at most %d", name, MAX_FILTERS);
+	case -ENOENT:
+		cli_fail(0, "there is no %s '%s'%s", name, bad,
+			 kind == SCOPE_USER ? "" : "; its path is that in /proc/PID/cgroup");
+	case -EXDEV:
+		cli_fail(0, "--cgroup: the paths of this cgroup namespace are not the kernel's; "
+			    "run netacct-load outside of it");
+	case -EPERM:
+		cli_fail(err, "--cgroup: it needs root to look for '%s'", bad);
+	default:
+		cli_fail(err, "--%s: cannot find '%s'", name, bad);
+	}
+}
+
 static enum hook_set hook_set(const char *name)
 {
 	static const enum hook_set all[] = { HOOKS_TP_BTF, HOOKS_TRACEPOINT, HOOKS_KPROBE };
@@ -81,14 +116,19 @@ static enum hook_set hook_set(const char *name)
 }
 
 /* An option that is not given agrees with everything. */
-static const char *disagreement(const struct meta *m, const struct load_options *o)
+static const char *disagreement(const struct account *a, const struct load_options *o)
 {
+	const struct meta *m = &a->meta;
+
 	if (o->max_processes && o->max_processes != m->max_processes)
 		return "--max-processes";
 	if (o->max_flows && o->max_flows != m->max_flows)
 		return "--max-flows";
 	if (o->no_flows && m->flags & META_FLOWS)
 		return "--no-flows";
+	for (int kind = 0; kind < SCOPE_KINDS; kind++)
+		if (scope_has(o->scope, kind) && !scope_same(o->scope, &a->scope, kind))
+			return kind == SCOPE_USER ? "--user" : "--cgroup";
 	if (o->gid && o->gid != m->gid)
 		return "--group";
 	if (o->hooks && o->hooks != m->hooks)
@@ -116,7 +156,7 @@ static void open_loaded(const struct cli *cli, struct account *a, bool writable)
 static void check_loaded(const struct cli *cli, const struct account *a,
 			 const struct load_options *o)
 {
-	const char *option = disagreement(&a->meta, o);
+	const char *option = disagreement(a, o);
 	struct state state = {};
 
 	cli_check_damage(cli);
@@ -228,7 +268,8 @@ static int already_loaded(const struct cli *cli, const struct load_options *o, b
 
 int main(int argc, char **argv)
 {
-	struct load_options o = {}, with_defaults;
+	struct scope scope = {};
+	struct load_options o = { .scope = &scope }, with_defaults;
 	const char *hooks = getenv("NETACCT_HOOKS");
 	char what[LOAD_WHAT];
 	bool replacing = false;
@@ -248,6 +289,12 @@ int main(int argc, char **argv)
 			break;
 		case NO_FLOWS:
 			o.no_flows = true;
+			break;
+		case USER:
+			add_to_scope(&scope, SCOPE_USER, optarg);
+			break;
+		case CGROUP:
+			add_to_scope(&scope, SCOPE_CGROUP, optarg);
 			break;
 		case GROUP:
 			o.gid = group_id(optarg);

@@ -266,7 +266,11 @@ static int print(const struct show *s, struct report *report)
 static void show(const struct show *s, struct taken *now, const struct taken *before, bool summary)
 {
 	struct names names;
-	struct report report = { .view = &s->view, .reading = &now->reading, .names = &names };
+	struct connections connections = { .account = &now->account };
+	struct report report = { .view = &s->view,
+				 .reading = &now->reading,
+				 .names = &names,
+				 .connections = &connections };
 	struct change change = {};
 	double seconds;
 	int error = 0;
@@ -295,6 +299,7 @@ static void show(const struct show *s, struct taken *now, const struct taken *be
 		error = -errno;
 	past_flows_sort(&now->flows);
 	report_free(&report);
+	connections_free(&connections);
 	change_free(&change);
 	names_free(&names);
 	if (error && ferror(out->file))

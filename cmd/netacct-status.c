@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* netacct-status - is it loaded, and how is it doing? */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "cli.h"
 #include "clock.h"
+#include "comparison.h"
 #include "json.h"
 #include "status.h"
 #include "text.h"
@@ -19,10 +21,14 @@ static const char usage[] =
 	"Tell whether the traffic is counted, since when, with which hooks, and how full\n"
 	"the tables are. Exit status 3: not loaded.\n"
 	"\n"
-	"  -j, --json         print JSON\n" CLI_USAGE;
+	"  -j, --json         print JSON\n"
+	"      --interfaces   what the interfaces moved meanwhile, and why it is more\n" CLI_USAGE;
+
+enum { INTERFACES_TOO = CLI_OWN };
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, 'j' },
+	{ "interfaces", no_argument, NULL, INTERFACES_TOO },
 	CLI_LONG,
 	{},
 };
@@ -70,6 +76,36 @@ static void print_hooks(const struct meta *m)
 	}
 }
 
+static void print_scope(const struct scope *scope)
+{
+	char *text = scope->n ? scope_text(scope) : NULL;
+
+	if (text)
+		printf("%-12s %s: others are in no row and no sum\n", "partial", text);
+	free(text);
+	for (size_t i = 0; i < scope->n; i++) {
+		if (!scope_gone(&scope->items[i]))
+			continue;
+		text = text_plain(scope->items[i].text);
+		printf("%-12s cgroup %s: nothing of it is counted any more\n", "gone", text ?: "?");
+		free(text);
+	}
+}
+
+static json_t *gone_json(const struct scope *scope)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < scope->n; i++) {
+		char *text = scope_gone(&scope->items[i]) ? text_utf8(scope->items[i].text) : NULL;
+
+		if (text)
+			json_array_append_new(all, json_string(text));
+		free(text);
+	}
+	return all;
+}
+
 static void print_missed(const struct status *s)
 {
 	if (!s->missed_known && !s->missed_events)
@@ -79,7 +115,7 @@ static void print_missed(const struct status *s)
 		       s->missed_events ? ": the account may be short" : "");
 }
 
-static void print_text(const struct status *s, bool verbose)
+static void print_text(const struct status *s, const struct scope *scope, bool verbose)
 {
 	char since[TEXT_TIME_LEN], age[TEXT_TIME_LEN];
 	const struct totals *t = &s->totals;
@@ -92,6 +128,7 @@ static void print_text(const struct status *s, bool verbose)
 	if (*s->damage)
 		printf("%-12s %s is gone: the account may be short; netacct-unload removes it\n",
 		       "damaged", s->damage);
+	print_scope(scope);
 	print_hooks(&s->meta);
 	printf("%-12s %" PRIu64 ", since %s%s\n", "generation", (uint64_t)s->generation.number,
 	       text_time(since, s->generation.began_at_ns),
@@ -145,7 +182,7 @@ static json_t *holes_json(__u32 bits)
 	return all;
 }
 
-static void print_json(const struct status *s)
+static void print_json(const struct status *s, const struct scope *scope)
 {
 	char others[OTHERS_LEN];
 	char loaded[TEXT_TIME_LEN], began[TEXT_TIME_LEN];
@@ -153,10 +190,11 @@ static void print_json(const struct status *s)
 	double cost = status_cost(s);
 	json_t *doc;
 
-	doc = json_pack("{si ss ss ss ss so ss so sI ss sb ss? sb so so so so so so so so}",
+	doc = json_pack("{si ss ss ss ss so so so ss so sI ss sb ss? sb so so so so so so so so}",
 			"schema", SCHEMA, "version", s->meta.version, "boot_id", s->meta.boot_id,
 			"loaded_at", text_time(loaded, s->meta.loaded_at_ns), "hooks",
-			text_hooks(s->meta.hooks), "filters", json_object(), "other_hooks",
+			text_hooks(s->meta.hooks), "filters", json_scope(scope), "load_filters",
+			json_scope(scope), "gone_cgroups", gone_json(scope), "other_hooks",
 			other_hooks(&s->meta, others), "holes", holes_json(s->meta.holes),
 			"generation", (json_int_t)s->generation.number, "reset_at",
 			text_time(began, s->generation.began_at_ns), "counting", s->counting,
@@ -176,9 +214,145 @@ static void print_json(const struct status *s)
 	json_decref(doc);
 }
 
+static const char *unknown_why(int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return "not noted as counting began: by an older version, or it could not be";
+	case -EXDEV:
+		return "those of another network namespace were noted as counting began";
+	case -ERANGE:
+		return "there are more interfaces than were noted as counting began";
+	case -ESTALE:
+		return "the account was restored, and has more than was counted since; a reset "
+		       "begins anew";
+	default:
+		return "cannot be read";
+	}
+}
+
+static void print_line(const char *name, const char *about, __u64 tx, __u64 rx, const char *note)
+{
+	printf("%-14s %s%18" PRIu64 " %18" PRIu64 "  %s\n", name, about, (uint64_t)tx, (uint64_t)rx,
+	       note);
+}
+
+static void print_estimate(const char *name, double tx, double rx, const char *note)
+{
+	printf("%-14s ~%18.0f %18.0f  %s\n", name, tx, rx, note);
+}
+
+static void print_counted(const char *name, const struct counters *c, const char *note)
+{
+	print_line(name, " ", c->tx_bytes, c->rx_bytes, note);
+}
+
+static void print_interfaces(const struct comparison *c, const struct reading *r)
+{
+	char since[TEXT_TIME_LEN];
+
+	printf("since %-16s %13s %18s\n", text_time(since, r->began_at_ns), "sent", "received");
+	print_counted("counted", &c->counted, "bytes of payload");
+	print_counted("  loopback", &c->loopback, "of it stayed on this machine");
+	print_counted("  elsewhere", &c->elsewhere,
+		      "of it by processes of other network namespaces");
+	print_counted("payload", &c->payload, "is left for the interfaces of this one");
+	if (c->unknown) {
+		printf("%-14s %s\n", "interfaces", unknown_why(c->unknown));
+		return;
+	}
+	print_line("interfaces", " ", c->tx.interfaces, c->rx.interfaces, "bytes of frames");
+	for (size_t i = 0; i < c->interfaces.n; i++) {
+		const struct interface *one = &c->interfaces.all[i];
+		char name[IF_NAMESIZE + 3];
+
+		snprintf(name, sizeof(name), "  %s", one->name);
+		print_line(name, " ", one->tx_bytes, one->rx_bytes,
+			   one->sums ? "is not in the sum" : "is");
+	}
+	print_estimate("headers", c->tx.headers, c->rx.headers, "of that many packets");
+	print_estimate("retransmitted", c->tx.retransmitted, c->rx.retransmitted,
+		       "by TCP, whoever it was");
+	print_estimate("forwarded", c->tx.forwarded, c->rx.forwarded, "from others to others");
+	print_estimate("rest", c->tx.rest, c->rx.rest,
+		       "is not explained: other protocols, packet sockets, errors of these");
+}
+
+static json_t *difference_json(const struct difference *d)
+{
+	return json_pack("{sI sI sI sI sI sI sI}", "interfaces", (json_int_t)d->interfaces,
+			 "packets", (json_int_t)d->packets, "payload", (json_int_t)d->payload,
+			 "estimated_headers", (json_int_t)d->headers, "estimated_retransmitted",
+			 (json_int_t)d->retransmitted, "estimated_forwarded",
+			 (json_int_t)d->forwarded, "rest", (json_int_t)d->rest);
+}
+
+static json_t *each_json(const struct interfaces *all)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < all->n; i++) {
+		const struct interface *one = &all->all[i];
+		char *name = text_utf8(one->name);
+
+		json_array_append_new(list,
+				      json_pack("{ss? sI sI sI sI sb}", "name", name, "tx_bytes",
+						(json_int_t)one->tx_bytes, "rx_bytes",
+						(json_int_t)one->rx_bytes, "tx_packets",
+						(json_int_t)one->tx_packets, "rx_packets",
+						(json_int_t)one->rx_packets, "in_sum", !one->sums));
+		free(name);
+	}
+	return list;
+}
+
+static void print_interfaces_json(const struct comparison *c, const struct reading *r)
+{
+	const struct meta *m = &r->account->meta;
+	char loaded[TEXT_TIME_LEN], since[TEXT_TIME_LEN];
+	bool known = !c->unknown;
+	json_t *doc;
+
+	doc = json_pack("{si ss ss ss ss sI so so so so so ss? so so so}", "schema", SCHEMA,
+			"version", m->version, "boot_id", m->boot_id, "loaded_at",
+			text_time(loaded, m->loaded_at_ns), "since",
+			text_time(since, r->began_at_ns), "generation", (json_int_t)r->generation,
+			"load_filters", json_scope(&r->account->scope), "counted",
+			json_counters(&c->counted), "loopback", json_counters(&c->loopback),
+			"other_namespaces", json_counters(&c->elsewhere), "payload",
+			json_counters(&c->payload), "unknown",
+			known ? NULL : unknown_why(c->unknown), "tx",
+			known ? difference_json(&c->tx) : json_null(), "rx",
+			known ? difference_json(&c->rx) : json_null(), "interfaces",
+			known ? each_json(&c->interfaces) : json_null());
+	if (!doc)
+		cli_fail(0, "cannot make the document");
+	json_dumpf(doc, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(doc);
+}
+
+static void compare(const struct cli *cli, const struct account *a, bool json)
+{
+	struct comparison c;
+	struct reading r;
+	int err = reading_take(&r, a);
+
+	if (err < 0)
+		cli_failed_on(cli, err, "cannot read");
+	err = comparison_make(&c, &r);
+	if (err < 0)
+		cli_fail(err, "cannot look at the interfaces");
+	if (json)
+		print_interfaces_json(&c, &r);
+	else
+		print_interfaces(&c, &r);
+	reading_free(&r);
+}
+
 int main(int argc, char **argv)
 {
-	bool json = false;
+	bool json = false, interfaces = false;
 	struct account a;
 	struct status s;
 	struct cli cli;
@@ -190,6 +364,9 @@ int main(int argc, char **argv)
 		case 'j':
 			json = true;
 			break;
+		case INTERFACES_TOO:
+			interfaces = true;
+			break;
 		default:
 			cli_option(&cli, c);
 		}
@@ -197,13 +374,18 @@ int main(int argc, char **argv)
 	cli_no_arguments(argc, argv);
 
 	cli_open(&cli, &a, false);
+	if (interfaces) {
+		compare(&cli, &a, json);
+		account_close(&a);
+		return cli_finish();
+	}
 	err = status_take(&s, &a);
 	if (err < 0)
 		cli_failed_on(&cli, err, "cannot read");
 	if (json)
-		print_json(&s);
+		print_json(&s, &a.scope);
 	else
-		print_text(&s, cli.verbose);
+		print_text(&s, &a.scope, cli.verbose);
 	account_close(&a);
 	return cli_finish() || *s.damage ? EXIT_FAILURE : EXIT_SUCCESS;
 }

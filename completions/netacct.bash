@@ -19,6 +19,11 @@ _netacct() {
 	--hooks) mapfile -t COMPREPLY < <(compgen -W "auto tp_btf tracepoint kprobe" -- "$word") ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -P "$list" -u -- "$word") ;;
+	--cgroup)
+		mapfile -t COMPREPLY < <(compgen -d -- "/sys/fs/cgroup$word")
+		COMPREPLY=("${COMPREPLY[@]#/sys/fs/cgroup}")
+		COMPREPLY=("${COMPREPLY[@]/#/$list}")
+		;;
 	--netns) mapfile -t COMPREPLY < <(compgen -P "$list" -W "$(ls /run/netns 2>/dev/null)" -- "$word") ;;
 	-p | --pid) mapfile -t COMPREPLY < <(compgen -P "$list" -W "$(cd /proc && echo [0-9]*)" -- "$word") ;;
 	--to | --restore | --pin-dir) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

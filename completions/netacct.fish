@@ -19,6 +19,8 @@ function __netacct
             __fish_complete_groups
         case --user
             printf "$list%s\n" (__fish_complete_users)
+        case --cgroup
+            printf "$list%s\n" (command find /sys/fs/cgroup -type d -printf '/%P\n' 2>/dev/null)
         case --netns
             printf "$list%s\n" (command ls /run/netns 2>/dev/null)
         case -p --pid

@@ -14,6 +14,7 @@ case $previous in
 --hooks) compadd auto tp_btf tracepoint kprobe ;;
 --group) _groups ;;
 --user) _users ;;
+--cgroup) _path_files -/ -W /sys/fs/cgroup ;;
 --netns) compadd -- /run/netns/*(N:t) ;;
 -p | --pid) compadd -- /proc/<->(N:t) ;;
 --to | --restore) _files ;;

@@ -71,7 +71,7 @@ static int read_meta(struct account *a)
 		return err != -ENOENT ? err : account_was_here(a->pin_dir) ? -EUCLEAN : -EPROTO;
 	err = rows_value(&rows, m);
 	rows_close(&rows);
-	if (!err && m->schema != NETACCT_SCHEMA)
+	if (!err && m->schema != (m->filters ? NETACCT_SCHEMA_PARTIAL : NETACCT_SCHEMA))
 		err = -EPROTO;
 	CLEAN(m->version);
 	CLEAN(m->boot_id);
@@ -108,7 +108,8 @@ static int open_all(struct account *a)
 	err = read_meta(a);
 	if (err < 0)
 		return err;
-	if (a->writable)
+	err = scope_read(&a->scope, a->pin_dir, a->meta.filters);
+	if (!err && a->writable)
 		err = map_state(a);
 	if (!err)
 		err = rows_open(&a->states, a->pin_dir, &state_shape, false);
@@ -154,6 +155,7 @@ void account_close(struct account *a)
 	if (a->state)
 		munmap(a->state, sizeof(*a->state));
 	a->state = NULL;
+	scope_free(&a->scope);
 	rows_close(&a->states);
 	rows_close(&a->cgroups);
 	rows_close(&a->folded);

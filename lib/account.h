@@ -14,12 +14,14 @@
 
 #include "abi.h"
 #include "rows.h"
+#include "scope.h"
 
 struct account {
 	const char *pin_dir; /* borrowed */
 	bool writable;
 	ino_t folder; /* another one: it was unloaded, and loaded again */
 	struct meta meta;
+	struct scope scope;  /* whose traffic it counts */
 	struct state *state; /* shared with the hooks; NULL unless writable */
 	struct rows states;  /* the one row is the state */
 	struct rows cgroups;

@@ -51,6 +51,9 @@ static const struct column columns[COLUMNS] = {
 	COLUMN(REMOTE_PORT, "remote_port", NUMBER, F, "remote port, if connected"),
 	ASKED(REMOTE_NAME, "remote_name", TEXT, F | R, F | R, "name of the remote address"),
 	COLUMN(IS_LOOPBACK, "loopback", BOOL, F, "whether it stays on this machine"),
+	COLUMN(STATE, "state", TEXT, F, "of a TCP connection that lives: its state now"),
+	COLUMN(RTT_US, "rtt_us", COUNT, F, "the same: round trip time in microseconds"),
+	COLUMN(RETRANSMITTED_BYTES, "retransmitted_bytes", BYTES, F, "the same: bytes sent again"),
 	COLUMN(NS_PID, "ns_pid", NUMBER, P, "process id in its own pid namespace"),
 	COLUMN(PPID, "ppid", NUMBER, P, "process id of the parent at the first traffic"),
 	COLUMN(PARENT_COMM, "parent_comm", TEXT, P, "command of that parent"),
@@ -110,14 +113,22 @@ int columns_choose(struct view *view, const char *names, char **bad)
 	return fail(error);
 }
 
-void columns_all(struct view *view, bool rates)
+static bool is_known(const struct report *r, const struct column *column)
 {
-	for (int id = 0; id < COLUMNS; id++)
-		if (column_of(view->by, id) &&
-		    (!(columns[id].asked & 1 << view->by) ||
-		     (id == COLUMN_REMOTE_NAME && view->resolve)) &&
-		    (rates || (id != COLUMN_TX_RATE && id != COLUMN_RX_RATE)))
+	if (column->id == COLUMN_TX_RATE || column->id == COLUMN_RX_RATE)
+		return r->change;
+	return r->connections || !column_of_connection(column);
+}
+
+void columns_all(struct view *view, const struct report *r)
+{
+	for (int id = 0; id < COLUMNS; id++) {
+		bool resolved = id == COLUMN_REMOTE_NAME && view->resolve;
+
+		if (column_of(view->by, id) && is_known(r, &columns[id]) &&
+		    (resolved || !(columns[id].asked & 1 << view->by)))
 			view->columns[view->n_columns++] = &columns[id];
+	}
 }
 
 __u64 column_rate(const struct report *r, __u64 bytes)
@@ -237,6 +248,26 @@ static void get_flow(struct report *r, const struct row *row, enum column_id id,
 	}
 }
 
+bool column_of_connection(const struct column *column)
+{
+	return column->id >= COLUMN_STATE && column->id <= COLUMN_RETRANSMITTED_BYTES;
+}
+
+static void get_connection(const struct report *r, const struct row *row, enum column_id id,
+			   struct value *v)
+{
+	const struct connection *c = NULL;
+
+	if (r->connections && row->protocol == PROTOCOL_TCP)
+		c = connections_find(r->connections, row->flow_key.flow);
+	if (id == COLUMN_STATE)
+		text(v, c ? text_tcp_state(c->state) : NULL);
+	else if (id == COLUMN_RTT_US)
+		number(v, c && c->rtt_us, c ? c->rtt_us : 0);
+	else
+		number(v, c, c ? c->retransmitted_bytes : 0);
+}
+
 void column_get(struct report *r, const struct row *row, const struct column *column,
 		struct value *v)
 {
@@ -321,6 +352,10 @@ void column_get(struct report *r, const struct row *row, const struct column *co
 	case COLUMN_OTHER_FLOWS:
 	case COLUMN_LOOPBACK:
 		return get_counters(r, row, column->id, v);
+	case COLUMN_STATE:
+	case COLUMN_RTT_US:
+	case COLUMN_RETRANSMITTED_BYTES:
+		return get_connection(r, row, column->id, v);
 	default:
 		return get_flow(r, row, column->id, v);
 	}

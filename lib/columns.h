@@ -49,6 +49,9 @@ enum column_id {
 	COLUMN_REMOTE_PORT,
 	COLUMN_REMOTE_NAME,
 	COLUMN_IS_LOOPBACK,
+	COLUMN_STATE,
+	COLUMN_RTT_US,
+	COLUMN_RETRANSMITTED_BYTES,
 	COLUMN_NS_PID,
 	COLUMN_PPID,
 	COLUMN_PARENT_COMM,
@@ -96,11 +99,14 @@ struct value {
 /* The columns that a grouping has; NULL after the last. */
 const struct column *column_of(enum grouping by, enum column_id id);
 
+/* Whether it tells what report.connections has. */
+bool column_of_connection(const struct column *column);
+
 /* Fills view->columns. -EINVAL: *bad, to be freed, is none of the grouping's columns. */
 int columns_choose(struct view *view, const char *names, char **bad);
 
-/* Fills view->columns with all that were not chosen, as JSON has them. */
-void columns_all(struct view *view, bool rates);
+/* Fills view->columns with what JSON has: all that the report knows, and nobody has to ask for. */
+void columns_all(struct view *view, const struct report *r);
 
 /* The one called name, in any case, or NULL. */
 const struct column *column_find(enum grouping by, const char *name);

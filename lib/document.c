@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "document.h"
+#include "scope.h"
 #include "text.h"
 
 static const char *const fields[] = { "tx_bytes", "rx_bytes", "tx_calls", "rx_calls" };
@@ -401,6 +402,28 @@ static int get_since(const struct place *r, const json_t *json, struct document 
 	return err;
 }
 
+/* Those of a filter that we do not know make it partial, too. */
+static int get_scope(const struct place *r, const json_t *json, struct document *d)
+{
+	json_t *all = json_object_get(json, "load_filters"), *list;
+	const char *key;
+	int err = 0;
+
+	json_object_foreach (all, key, list) {
+		if (!json_array_size(list))
+			err = bad(r, "load_filters", "has no array of strings for a key");
+		for (size_t i = 0; !err && i < json_array_size(list); i++) {
+			const char *text = json_string_value(json_array_get(list, i));
+
+			if (!text)
+				err = bad(r, "load_filters", "has something that is no string");
+			else
+				d->scope += scope_item_sum(key, text);
+		}
+	}
+	return err;
+}
+
 void document_free_rows(struct saved_row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -423,6 +446,8 @@ static int get_reading(struct place *r, const json_t *json, struct document *d)
 	err = check_kind(r, json);
 	if (!err)
 		err = get_boot_id(r, json, &d->account);
+	if (!err)
+		err = get_scope(r, json, d);
 	if (!err)
 		err = get_since(r, json, d);
 	if (!err)

@@ -24,6 +24,7 @@ struct document {
 	__u64 began_at_ns; /* what is in it; since the epoch */
 	__u64 since_ns;	   /* the same, or before that what was restored to it */
 	bool whole;	   /* nobody wrote to its tables any more */
+	__u64 scope;	   /* whose traffic it is of: scope_sum() */
 	struct counters no_row;
 	struct saved_row *rows;
 	size_t n;

@@ -50,7 +50,7 @@ static int parse_number(const char *text, __u32 *number)
 	return 0;
 }
 
-static int parse_user(const char *text, __u32 *uid)
+int filter_parse_user(const char *text, __u32 *uid)
 {
 	const struct passwd *pw;
 
@@ -117,7 +117,7 @@ static int parse_item(struct filter_item *item)
 	case FILTER_PID:
 		return parse_number(item->text, &item->number);
 	case FILTER_USER:
-		return parse_user(item->text, &item->number);
+		return filter_parse_user(item->text, &item->number);
 	case FILTER_NETNS:
 		return parse_netns(item->text, &item->number);
 	case FILTER_REMOTE:

@@ -86,6 +86,9 @@ bool filter_protocol(const struct filter *f, int protocol);
 /* The name of switch i, "" if it is not set, NULL after the last: "no_loopback". */
 const char *filter_switch(const struct filter *f, int i);
 
+/* A name or a number. -ENOENT: there is no such user. */
+int filter_parse_user(const char *text, __u32 *uid);
+
 /* The option that fills a list, without dashes. */
 const char *filter_name(enum filter_list list);
 

@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "counters.h"
+#include "interfaces.h"
 #include "pins.h"
 #include "generation.h"
 
@@ -405,8 +406,12 @@ int generation_point(const char *pin_dir, __u64 number)
 int generation_switch(const struct account *a, bool discard)
 {
 	__u64 number = newest(a) + 1;
+	char folder[PATH_MAX];
 	int err;
 
+	/* If that fails, nothing but a comparison is missing. */
+	if (folder_of(folder, a, number, "") == 0)
+		(void)interfaces_note(folder);
 	err = set_generation(a, number, GENERATION_READY, clock_ns(CLOCK_REALTIME));
 	if (!err)
 		err = set_generation(a, number - 1,

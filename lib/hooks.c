@@ -280,6 +280,9 @@ static int read_saved(struct placement *p, struct saved *s)
 	fclose(f);
 	if (err < 0)
 		return cannot_restore(p, why);
+	if (s->scope != scope_sum(p->o->scope))
+		return cannot_restore(p, "it was counted with other --user and --cgroup, that its "
+					 "load_filters name, than the account would be");
 	p->saved = s;
 	return 0;
 }

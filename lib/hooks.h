@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "abi.h"
+#include "scope.h"
 
 #define LOAD_WHAT 1024
 
@@ -18,7 +18,8 @@ struct load_options {
 	__u32 max_processes;
 	__u32 max_flows;
 	bool no_flows;
-	gid_t gid; /* who may read; 0: root alone */
+	const struct scope *scope; /* whose traffic is counted */
+	gid_t gid;		   /* who may read; 0: root alone */
 	bool group_traverse;
 	bool force;	     /* outside the initial pid namespace too */
 	const char *restore; /* a file of saved readings to begin with, or NULL */

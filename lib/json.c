@@ -211,6 +211,27 @@ static json_t *from_filter(const struct filter *f)
 	return NULL;
 }
 
+json_t *json_scope(const struct scope *s)
+{
+	json_t *json = json_object(), *list;
+	bool done = json;
+
+	for (size_t i = 0; done && i < s->n; i++) {
+		const char *name = scope_name(s->items[i].kind);
+
+		list = json_object_get(json, name);
+		if (!list) {
+			list = json_array();
+			done = set(json, name, list);
+		}
+		done = done && json_array_append_new(list, string(s->items[i].text)) == 0;
+	}
+	if (done)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
 static json_t *from_totals(const struct report *r)
 {
 	json_t *json = json_counters(&r->totals);
@@ -248,6 +269,7 @@ static json_t *make_header(const struct report *r)
 	       set(json, "missed_events",
 		   reading->missed_known ? json_integer(reading->missed_events) : json_null()) &&
 	       set(json, "since", time_or_null(reading->began_at_ns)) &&
+	       set(json, "load_filters", json_scope(&reading->account->scope)) &&
 	       (!r->summary || set(json, "summary", json_true())) &&
 	       set(json, "totals", from_totals(r)) &&
 	       set(json, "no_row", r->has_no_row ? json_counters(&r->no_row) : json_null()) &&
@@ -263,7 +285,7 @@ static struct document document(FILE *out, struct report *report)
 	struct document d = { .out = out, .report = report, .view = *report->view };
 
 	if (!d.view.n_columns)
-		columns_all(&d.view, report->change);
+		columns_all(&d.view, report);
 	return d;
 }
 

@@ -14,6 +14,7 @@
 
 struct reading;
 struct report;
+struct scope;
 
 /* One document; on one line unless the view wants it pretty. */
 int json_document(FILE *out, struct report *report);
@@ -29,5 +30,8 @@ int json_whole(FILE *out, const struct reading *reading);
 
 /* The object that stands for counters everywhere; the caller's to free. NULL: no memory. */
 json_t *json_counters(const struct counters *c);
+
+/* The same for whose traffic an account counts: {} is everybody's. */
+json_t *json_scope(const struct scope *s);
 
 #endif

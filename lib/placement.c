@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +16,8 @@
 #include "bpffs.h"
 #include "clock.h"
 #include "generation.h"
+#include "hierarchy.h"
+#include "interfaces.h"
 #include "pins.h"
 #include "placement.h"
 #include "probes.h"
@@ -60,7 +61,7 @@ static const char *hook_name(const struct bpf_program *prog, char name[64])
 
 bool placement_is_reader(const struct bpf_program *prog)
 {
-	return is_of(prog, "iter/bpf_map_elem");
+	return is_of(prog, "iter/bpf_map_elem") || is_of(prog, "iter/bpf_sk_storage_map");
 }
 
 static struct bpf_map *map_of(const struct placement *p, const char *name)
@@ -140,6 +141,7 @@ static void load_splice(struct placement *p, const struct set_options *options)
 static int load(struct placement *p, enum hook_set id)
 {
 	struct set_options options = { .keep_flows = !p->o->no_flows,
+				       .scope = p->o->scope,
 				       .sockets = { p->sockets[0], p->sockets[1] } };
 	int err;
 
@@ -181,7 +183,7 @@ static int write_meta(struct placement *p)
 	__u32 zero = 0;
 	int err;
 
-	*m = (struct meta){ .schema = NETACCT_SCHEMA,
+	*m = (struct meta){ .schema = o->scope->n ? NETACCT_SCHEMA_PARTIAL : NETACCT_SCHEMA,
 			    .hooks = p->set.id,
 			    .version = NETACCT_VERSION,
 			    .max_processes = o->max_processes,
@@ -189,7 +191,8 @@ static int write_meta(struct placement *p)
 			    .flags = (o->no_flows ? 0 : META_FLOWS) |
 				     (p->traverse ? META_TRAVERSE : 0),
 			    .gid = o->gid,
-			    .holes = set_holes(p->set.id, p->btf, p->splice.obj) };
+			    .holes = set_holes(p->set.id, p->btf, p->splice.obj),
+			    .filters = o->scope->n };
 	err = read_boot_id(m->boot_id, sizeof(m->boot_id));
 	if (err < 0)
 		return placement_failed(p, err, "cannot read /proc/sys/kernel/random/boot_id");
@@ -329,6 +332,8 @@ static int pin_maps(struct placement *p)
 	bpf_object__for_each_program (prog, p->set.obj)
 		if (!err && placement_is_reader(prog))
 			err = pin_program(p, prog, PIN_READERS, bpf_program__name(prog));
+	if (!err && p->o->scope->n && (err = scope_write(p->o->scope, p->dir)) < 0)
+		return placement_failed(p, err, "cannot write down the filters");
 	if (!err && (err = generation_point(p->dir, 0)) < 0)
 		return placement_failed(p, err, "cannot make a link in %s", p->dir);
 	for (size_t i = 0; !err && i < sizeof(tables) / sizeof(*tables); i++)
@@ -357,10 +362,11 @@ static int let_group_read_program(struct placement *p, struct bpf_program *prog)
 
 static int let_group_read(struct placement *p)
 {
-	static const char *const maps[] = { PIN_META,	 PIN_META PIN_ROWS,
-					    PIN_STATE,	 PIN_STATE PIN_ROWS,
-					    PIN_CGROUPS, PIN_CGROUPS PIN_ROWS,
-					    PIN_FOLDED,	 PIN_FOLDED PIN_ROWS };
+	static const char *const maps[] = {
+		PIN_META,	    PIN_META PIN_ROWS,	 PIN_STATE,
+		PIN_STATE PIN_ROWS, PIN_CGROUPS,	 PIN_CGROUPS PIN_ROWS,
+		PIN_FOLDED,	    PIN_FOLDED PIN_ROWS, PIN_SOCKETS PIN_ROWS
+	};
 	char name[128];
 	int err;
 
@@ -371,6 +377,8 @@ static int let_group_read(struct placement *p)
 		err = set_access(p, "0", 0750);
 	if (!err)
 		err = set_access(p, PIN_PROGS, 0750);
+	if (!err && p->o->scope->n)
+		err = set_access(p, PIN_FILTERS, 0750);
 	for (size_t i = 0; !err && i < sizeof(maps) / sizeof(*maps); i++)
 		err = set_access(p, maps[i], 0640);
 	for (const char *const *table = generation_readable; !err && *table; table++) {
@@ -378,24 +386,6 @@ static int let_group_read(struct placement *p)
 		err = set_access(p, name, 0640);
 	}
 	return err < 0 ? err : each_entry(p, let_group_read_program);
-}
-
-/*
- * The root of the unified hierarchy. A mount of its own is as good as the
- * system's, that may be anywhere, and is never seen by anybody.
- */
-static int open_cgroup_root(void)
-{
-	int fs, fd = -1, err;
-
-	fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return -errno;
-	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	err = fd < 0 ? -errno : fd;
-	close(fs);
-	return err;
 }
 
 static int attach(struct placement *p, struct bpf_program *prog)
@@ -408,7 +398,7 @@ static int attach(struct placement *p, struct bpf_program *prog)
 	if (err < 0 || is_of(prog, "kprobe") || is_of(prog, "kretprobe"))
 		return err;
 	if (is_of(prog, "cgroup/")) {
-		cgroup = open_cgroup_root();
+		cgroup = hierarchy_open();
 		if (cgroup < 0)
 			return placement_failed(p, cgroup,
 						"cannot open the root of the cgroup2 hierarchy");
@@ -497,6 +487,11 @@ static int attach_all(struct placement *p)
 
 void placement_start(struct placement *p)
 {
+	char first[PATH_MAX];
+
+	/* If that fails, nothing but a comparison is missing. */
+	if (path_join(first, p->dir, "0") == 0)
+		(void)interfaces_note(first);
 	__atomic_store_n(&p->state->counting, 1, __ATOMIC_RELEASE);
 }
 

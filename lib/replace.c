@@ -107,7 +107,7 @@ static int use_map(struct replacement *r, struct bpf_map *map)
 
 static int load_programs(struct replacement *r, int id, const struct load_options *o)
 {
-	const struct set_options options = { .keep_flows = !o->no_flows };
+	const struct set_options options = { .keep_flows = !o->no_flows, .scope = o->scope };
 	struct set *set = &r->sets[r->n_sets];
 	struct bpf_program *prog;
 	struct bpf_map *map;
@@ -134,7 +134,8 @@ static int load_all(struct replacement *r)
 	const struct meta *m = &r->account->meta;
 	const struct load_options o = { .max_processes = m->max_processes,
 					.max_flows = m->max_flows,
-					.no_flows = !(m->flags & META_FLOWS) };
+					.no_flows = !(m->flags & META_FLOWS),
+					.scope = &r->account->scope };
 	char path[PATH_MAX];
 	int err;
 

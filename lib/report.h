@@ -7,6 +7,7 @@
 #define NETACCT_REPORT_H
 
 #include "change.h"
+#include "connections.h"
 #include "names.h"
 #include "view.h"
 
@@ -38,7 +39,8 @@ struct report {
 	const struct change *change; /* NULL: there is no reading before */
 	bool summary;		     /* the reading was cut down to what moved */
 	struct names *names;
-	struct past_flows *flows; /* where the next reading's past is noted, or NULL */
+	struct connections *connections; /* NULL: nobody wants to know of them */
+	struct past_flows *flows;	 /* where the next reading's past is noted, or NULL */
 
 	/* Filled in by report_init(). */
 	struct counters totals;

@@ -30,10 +30,24 @@ static bool is_recent(const struct recent *r, const void *key, size_t size)
 	return false;
 }
 
-int rows_open(struct rows *r, const char *dir, const struct pin_shape *shape, bool batch)
+int rows_open_file(struct rows *r, const char *dir, const struct pin_shape *shape)
 {
 	char name[64], path[PATH_MAX];
-	int err, fd;
+	int err;
+
+	*r = (struct rows){ .shape = shape, .fd = -1 };
+	snprintf(name, sizeof(name), "%s" PIN_ROWS, shape->name);
+	err = path_join(path, dir, name);
+	if (err < 0)
+		return err;
+	/* The kernel reads a file only once after it was opened: this is for opening it. */
+	r->fd = open(path, O_PATH | O_CLOEXEC);
+	return r->fd < 0 ? fail(-errno) : 0;
+}
+
+int rows_open(struct rows *r, const char *dir, const struct pin_shape *shape, bool batch)
+{
+	int fd;
 
 	*r = (struct rows){ .shape = shape, .fd = -1 };
 	fd = pin_open(dir, shape, false);
@@ -47,13 +61,7 @@ int rows_open(struct rows *r, const char *dir, const struct pin_shape *shape, bo
 	/* Before Linux 6.0 only root can look at a map; files go by their mode. */
 	else if (fd != -EPERM)
 		return fd;
-	snprintf(name, sizeof(name), "%s" PIN_ROWS, shape->name);
-	err = path_join(path, dir, name);
-	if (err < 0)
-		return err;
-	/* The kernel reads a file only once after it was opened: this is for opening it. */
-	r->fd = open(path, O_PATH | O_CLOEXEC);
-	return r->fd < 0 ? fail(-errno) : 0;
+	return rows_open_file(r, dir, shape);
 }
 
 void rows_close(struct rows *r)

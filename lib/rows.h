@@ -28,6 +28,9 @@ struct rows {
 int rows_open(struct rows *r, const char *dir, const struct pin_shape *shape, bool batch);
 void rows_close(struct rows *r);
 
+/* The same for a file alone, whatever its map is like. */
+int rows_open_file(struct rows *r, const char *dir, const struct pin_shape *shape);
+
 /*
  * Hands out each row as it is now, as often as asked for. Those that come or go
  * meanwhile are handed out or not, all others once; but for a file: where rows

@@ -187,6 +187,12 @@ static int look_through(const struct reader *r, struct saved *s, size_t *rows)
 
 		err = check_overlap(r, d);
 		if (i == r->n_restored)
+			s->scope = d->scope;
+		if (!err && d->scope != s->scope)
+			err = contradiction(r, d,
+					    "it was counted with other --user or --cgroup "
+					    "than the one before");
+		if (i == r->n_restored)
 			memcpy(s->boot_id, d->account.boot_id, sizeof(s->boot_id));
 		else if (strcmp(s->boot_id, d->account.boot_id) != 0)
 			*s->boot_id = '\0';

@@ -28,6 +28,7 @@ struct saved_row {
 
 struct saved {
 	char boot_id[sizeof(((struct meta *)0)->boot_id)];
+	__u64 scope;	       /* whose traffic it is: scope_sum() */
 	__u64 since_ns;	       /* since the epoch: the beginning of the oldest reading */
 	__u64 restored_at_ns;  /* of the last mark; 0: there is none */
 	struct counters total; /* rows and no_row */

@@ -15,6 +15,20 @@
 #include "tp_btf.skel.h"
 #include "tracepoint.skel.h"
 
+#define SET_SCOPE(to, scope)                                                           \
+	do {                                                                           \
+		for (size_t i = 0; i < (scope)->n; i++) {                              \
+			const struct scope_item *item = &(scope)->items[i];            \
+                                                                                       \
+			if (item->kind == SCOPE_USER) {                                \
+				(to)->only_users[(to)->n_only_users++] = item->number; \
+				continue;                                              \
+			}                                                              \
+			(to)->only_levels[(to)->n_only_cgroups] = scope_level(item);   \
+			(to)->only_cgroups[(to)->n_only_cgroups++] = item->number;     \
+		}                                                                      \
+	} while (0)
+
 #define DEFINE_OPEN(name, more)                                              \
 	static void destroy_##name(void *skel)                               \
 	{                                                                    \
@@ -27,6 +41,7 @@
 		if (!skel)                                                   \
 			return -errno;                                       \
 		skel->rodata->keep_flows = o->keep_flows;                    \
+		SET_SCOPE(skel->rodata, o->scope);                           \
 		more;                                                        \
 		set->obj = skel->obj;                                        \
 		set->skel = skel;                                            \

@@ -12,11 +12,12 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
-#include "abi.h"
+#include "scope.h"
 
 struct set_options {
 	bool keep_flows;
-	int sockets[2]; /* of TCP, over IPv4 and over IPv6 */
+	const struct scope *scope; /* whose events are counted */
+	int sockets[2];		   /* of TCP, over IPv4 and over IPv6 */
 };
 
 /* Beside a set that is not of kprobes; no account is named for it. */

@@ -304,6 +304,16 @@ static void print_filters(FILE *out, const struct filter *f)
 	}
 }
 
+/* Without memory for more, that it is partial at least. */
+static void print_scope(FILE *out, const struct scope *s)
+{
+	char *text = s->n ? scope_text(s) : NULL;
+
+	if (s->n)
+		fprintf(out, ", %s", text ?: "only a part");
+	free(text);
+}
+
 /* Sums are since then; in a summary, since the first reading. */
 void table_opening(FILE *out, const struct report *r)
 {
@@ -321,6 +331,7 @@ void table_opening(FILE *out, const struct report *r)
 			r->change->seconds);
 	if (reading->missed_events)
 		fprintf(out, ", %" PRIu64 " events missed", (uint64_t)reading->missed_events);
+	print_scope(out, &reading->account->scope);
 	print_filters(out, &r->view->filter);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,22 @@ char *text_utf8(const char *s)
 	return out;
 }
 
+char *text_plain(const char *s)
+{
+	char *plain = text_utf8(s), *to = plain;
+
+	for (const unsigned char *c = (unsigned char *)plain; c && *c; c++) {
+		/* Those of the upper half take two bytes. */
+		bool upper = *c == 0xc2 && c[1] < 0xa0;
+
+		*to++ = *c < ' ' || *c == 0x7f || upper ? '?' : *c;
+		c += upper;
+	}
+	if (plain)
+		*to = '\0';
+	return plain;
+}
+
 const char *text_protocol(unsigned int protocol)
 {
 	static const char *const names[PROTOCOLS] = {
@@ -123,6 +140,17 @@ const char *text_protocol(unsigned int protocol)
 	};
 
 	return names[protocol < PROTOCOLS ? protocol : PROTOCOL_OTHER];
+}
+
+const char *text_tcp_state(unsigned int state)
+{
+	static const char *const names[] = {
+		NULL,	     "ESTABLISHED", "SYN_SENT",	    "SYN_RECV",	  "FIN_WAIT1",
+		"FIN_WAIT2", "TIME_WAIT",   "CLOSE",	    "CLOSE_WAIT", "LAST_ACK",
+		"LISTEN",    "CLOSING",	    "NEW_SYN_RECV",
+	};
+
+	return state < sizeof(names) / sizeof(*names) ? names[state] : NULL;
 }
 
 const char *text_family(__u16 family)

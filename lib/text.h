@@ -24,7 +24,11 @@ char *text_address(char buf[TEXT_ADDRESS_LEN], const __u8 address[16], __u16 fam
 /* A copy with U+FFFD for each byte that is no UTF-8; the caller frees it. */
 char *text_utf8(const char *s);
 
+/* The same, and "?" for each control character: fit for a terminal. */
+char *text_plain(const char *s);
+
 const char *text_protocol(unsigned int protocol); /* enum protocol */
+const char *text_tcp_state(unsigned int state);	  /* TCP_*; NULL: none */
 const char *text_family(__u16 family);
 const char *text_hooks(unsigned int hooks); /* enum hook_set */
 

@@ -256,7 +256,7 @@ said_wrong() {
 @test "the default limits take at most 64 MiB of the kernel's memory, both generations included" {
 	netacct-load
 	for pin in "$NETACCT_PIN_DIR"/{meta,state,cgroups,folded,sockets} "$NETACCT_PIN_DIR"/{slots,switches,0}/*; do
-		[[ $pin != *_rows ]] || continue
+		[[ $pin != *_rows && ! -L $pin ]] || continue
 		echo "{\"pin\":\"$pin\"}"
 		bpftool -j map show pinned "$pin"
 	done >"$BATS_TEST_TMPDIR/maps"

@@ -585,7 +585,6 @@ is_gone() {
 	run -2 netacct-top --by nonsense
 	run -2 netacct-top --sort nonsense
 	run -2 netacct-top --live --exited
-	run -2 netacct-top --by protocol --no-loopback
 	run -2 netacct-top --count 0
 	run -0 netacct-top --help
 	terminal

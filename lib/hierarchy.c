@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hierarchy.h"
+#include "pins.h"
+
+/* A mount of its own is as good as the system's, and is never seen by anybody. */
+int hierarchy_open(void)
+{
+	int fs, fd = -1, err;
+
+	fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return fail(-errno);
+	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
+	err = fd < 0 ? -errno : fd;
+	close(fs);
+	return fail(err);
+}
+
+int hierarchy_cgroup(const char *path, __u64 *id)
+{
+	struct stat st;
+	int root, fd, err = 0;
+
+	/* PROC_CGROUP_INIT_INO, include/linux/proc_ns.h: the same on every kernel */
+	if (stat("/proc/self/ns/cgroup", &st) == 0 && st.st_ino != 0xEFFFFFFBU)
+		return fail(-EXDEV);
+	root = hierarchy_open();
+	if (root < 0)
+		return root;
+	fd = openat(root, path[1] ? path + 1 : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		err = errno == ENOTDIR ? -ENOENT : -errno;
+	/* The number of its folder is its id. */
+	else
+		*id = st.st_ino;
+	if (fd >= 0)
+		close(fd);
+	close(root);
+	return fail(err);
+}
