@@ -46,11 +46,24 @@ static const char usage[] =
 	"      --user LIST    names or ids of users\n"
 	"  -4                 IPv4 only\n"
 	"  -6                 IPv6 only\n"
-	"      --port N       either end has this port\n"
+	"      --netns LIST   network namespaces: inode numbers, or names of ip-netns(8)\n"
+	"      --remote LIST  addresses of the other end, or ADDRESS/BITS\n"
+	"      --port LIST    ports of either end\n"
 	"      --no-loopback  leave out what stays on this machine\n"
 	"\n" CLI_USAGE;
 
-enum { COUNT = CLI_OWN, SECONDS, MAX_CONNECTIONS, BUFFER, COMM, USER, PORT, NO_LOOPBACK };
+enum {
+	COUNT = CLI_OWN,
+	SECONDS,
+	MAX_CONNECTIONS,
+	BUFFER,
+	COMM,
+	USER,
+	NETNS,
+	REMOTE,
+	PORT,
+	NO_LOOPBACK
+};
 
 static const struct option options[] = {
 	{ "json", no_argument, NULL, 'j' },
@@ -64,6 +77,8 @@ static const struct option options[] = {
 	{ "pid", required_argument, NULL, 'p' },
 	{ "comm", required_argument, NULL, COMM },
 	{ "user", required_argument, NULL, USER },
+	{ "netns", required_argument, NULL, NETNS },
+	{ "remote", required_argument, NULL, REMOTE },
 	{ "port", required_argument, NULL, PORT },
 	{ "no-loopback", no_argument, NULL, NO_LOOPBACK },
 	CLI_LONG,
@@ -80,8 +95,7 @@ struct watching {
 	struct libscols_table *table;
 	unsigned long long count, seconds, shown;
 	struct watcher_limits limits;
-	__u16 port;
-	bool ipv4, ipv6, json, bytes, no_header, numeric;
+	bool json, bytes, no_header, numeric;
 };
 
 static void add_filter(struct watching *w, enum filter_list list)
@@ -90,7 +104,7 @@ static void add_filter(struct watching *w, enum filter_list list)
 	int error = filter_add(&w->filter, list, optarg, &bad);
 
 	if (error == -ENOENT)
-		cli_misuse("no such user: '%s'", bad);
+		cli_misuse("no such %s: '%s'", filter_name(list), bad);
 	if (error == -EINVAL)
 		cli_misuse("--%s does not understand '%s'", filter_name(list), bad);
 	if (error)
@@ -144,10 +158,16 @@ static void parse_option(struct watching *w, struct cli *cli, int c)
 		return;
 	case '4':
 	case '6':
-		*(c == '4' ? &w->ipv4 : &w->ipv6) = true;
+		*(c == '4' ? &w->filter.ipv4 : &w->filter.ipv6) = true;
 		return;
 	case PORT:
-		w->port = cli_number("--port", optarg, 1, 65535);
+		add_filter(w, FILTER_PORT);
+		return;
+	case NETNS:
+		add_filter(w, FILTER_NETNS);
+		return;
+	case REMOTE:
+		add_filter(w, FILTER_REMOTE);
 		return;
 	case NO_LOOPBACK:
 		w->filter.no_loopback = true;
@@ -201,7 +221,7 @@ static void print_event_json(struct watching *w, const struct watch_event *e)
 	print_json(json);
 }
 
-enum { TIME, PID, WHO, NAME, EVENT, LOCAL, REMOTE, TX, RX, MS, ERROR, N_CELLS };
+enum { TIME, PID, WHO, NAME, EVENT, NEAR, FAR, TX, RX, MS, ERROR, N_CELLS };
 
 /* Line 0 of the table is not printed: it makes columns as wide as most cells are. */
 static const struct {
@@ -214,8 +234,8 @@ static const struct {
 	[WHO] = { "USER", "username", 0 },
 	[NAME] = { "COMM", "fifteen letters", 0 },
 	[EVENT] = { "EVENT", "accept", 0 },
-	[LOCAL] = { "LOCAL", "192.168.100.100:12345", 0 },
-	[REMOTE] = { "REMOTE", "192.168.100.100:12345", 0 },
+	[NEAR] = { "LOCAL", "192.168.100.100:12345", 0 },
+	[FAR] = { "REMOTE", "192.168.100.100:12345", 0 },
 	[TX] = { "TX_BYTES", "12345678", SCOLS_FL_RIGHT },
 	[RX] = { "RX_BYTES", "12345678", SCOLS_FL_RIGHT },
 	[MS] = { "MS", "12345.678", SCOLS_FL_RIGHT },
@@ -309,11 +329,10 @@ static void print_event_text(struct watching *w, const struct watch_event *e)
 			    [WHO] = owned ? user ?: uid : "-",
 			    [NAME] = owned ? comm : "-",
 			    [EVENT] = event_name(e),
-			    [LOCAL] = e->flags & WATCH_BOUND ? end_text(ends[0], e->local_address,
-									e->local_port, e->family)
-							     : "-",
-			    [REMOTE] =
-				    end_text(ends[1], e->remote_address, e->remote_port, e->family),
+			    [NEAR] = e->flags & WATCH_BOUND ? end_text(ends[0], e->local_address,
+								       e->local_port, e->family)
+							    : "-",
+			    [FAR] = end_text(ends[1], e->remote_address, e->remote_port, e->family),
 			    [TX] = closed ? size_text(w, tx, e->tx_bytes) : "-",
 			    [RX] = closed ? size_text(w, rx, e->rx_bytes) : "-",
 			    [MS] = e->flags & WATCH_TIMED ? ms : "-",
@@ -321,21 +340,12 @@ static void print_event_text(struct watching *w, const struct watch_event *e)
 		    });
 }
 
-static bool is_wanted(const struct watching *w, const struct watch_event *e)
-{
-	if ((w->ipv4 || w->ipv6) && !(e->family == AF_INET ? w->ipv4 : w->ipv6))
-		return false;
-	if (w->port && w->port != e->local_port && w->port != e->remote_port)
-		return false;
-	return event_matches(e, &w->filter);
-}
-
 /* Each line reaches its reader at once. */
 static int on_event(void *arg, const struct watch_event *e)
 {
 	struct watching *w = arg;
 
-	if (!is_wanted(w, e))
+	if (!event_matches(e, &w->filter, &w->names))
 		return 0;
 	if (w->json)
 		print_event_json(w, e);
@@ -466,9 +476,9 @@ int main(int argc, char **argv)
 	parse(&w, &cli, argc, argv);
 	setlocale(LC_CTYPE, "");
 
+	names_init(&w.names, NULL);
 	start(&w);
 	signals = signal_fd();
-	names_init(&w.names, NULL);
 	make_table(&w);
 	if (!w.no_header)
 		print_begin(&w);

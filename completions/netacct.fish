@@ -1,4 +1,4 @@
-# fish completion for netacct-load, -show, -status, -reset and -unload
+# fish completion for netacct-load, -show, -status, -watch, -reset and -unload
 
 # What the commands themselves tell cannot go out of date.
 function __netacct
@@ -30,6 +30,6 @@ function __netacct
     end
 end
 
-for command in load show status reset unload
+for command in load show status watch reset unload
     complete -c netacct-$command -f -a '(__netacct)'
 end

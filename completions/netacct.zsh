@@ -1,4 +1,4 @@
-#compdef netacct-load netacct-show netacct-status netacct-reset netacct-unload
+#compdef netacct-load netacct-show netacct-status netacct-watch netacct-reset netacct-unload
 # zsh completion; what the commands themselves tell cannot go out of date
 
 local command=$words[1] previous=$words[CURRENT-1]

@@ -31,7 +31,7 @@ static bool is_loopback(const struct watch_event *e)
 }
 
 /* As a row of a process and one of a connection: the filters are those of netacct-show. */
-bool event_matches(const struct watch_event *e, const struct filter *f)
+bool event_matches(const struct watch_event *e, const struct filter *f, struct names *names)
 {
 	struct process_row row = { .key.pid = e->pid, .p.uid = e->uid };
 	struct flow flow = { .family = e->family, .netns = e->netns, .flags = FLOW_CONNECTED };
@@ -45,7 +45,7 @@ bool event_matches(const struct watch_event *e, const struct filter *f)
 	flow.remote_port = e->remote_port;
 	if (is_loopback(e))
 		flow.flags |= FLOW_LOOPBACK;
-	return filter_process(f, &row) && filter_flow(f, &flow);
+	return filter_flow(f, names, &flow, &row);
 }
 
 /* By the clock as it is set now: it may have been set since we began. */

@@ -17,7 +17,7 @@ const char *event_name(const struct watch_event *e);
 /* Nanoseconds since the epoch. */
 __u64 event_time(const struct watch_event *e);
 
-bool event_matches(const struct watch_event *e, const struct filter *f);
+bool event_matches(const struct watch_event *e, const struct filter *f, struct names *names);
 
 /*
  * All of it. Objects and strings are the caller's to free; NULL: no memory.

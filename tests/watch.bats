@@ -327,8 +327,10 @@ both_ways() {
 
 	watch_start four --json -4 --port 9 --no-loopback -p "!$pid"
 	watch_start port --json --port "$port" --seconds 2
+	watch_start remote --json --remote ::1,127.0.0.0/8 --netns "$(stat -L -c %i /proc/self/ns/net)" --comm traffic --count 2
 	traffic tcp >/dev/null
 	wait "${WATCHER[port]}"
+	wait "${WATCHER[remote]}"
 	watch_stop four
 	is "$(seen four 'length') $(seen port '.[-1].event')" '2 "end"'
 }
