@@ -344,16 +344,21 @@ static void warn_of_missed(const struct watching *w)
 			 (uint64_t)c.missed, (uint64_t)c.no_room);
 }
 
+static void mask_signals(int how, sigset_t *signals)
+{
+	sigemptyset(signals);
+	sigaddset(signals, SIGINT);
+	sigaddset(signals, SIGTERM);
+	sigprocmask(how, signals, NULL);
+}
+
 static int signal_fd(void)
 {
 	sigset_t signals;
 	int fd;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	mask_signals(SIG_BLOCK, &signals);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		cli_fail(errno, "cannot wait for signals");
 	return fd;
@@ -377,18 +382,32 @@ static bool wait_for_events(const struct watching *w, int signals, __u64 until)
 	return !(fds[1].revents & POLLIN) && (!until || clock_ns(CLOCK_MONOTONIC) < until);
 }
 
+/* What came before the end is shown, too; another signal ends that at once. */
+static int show_rest(struct watching *w, int signals)
+{
+	struct signalfd_siginfo signal;
+	sigset_t set;
+	int more;
+
+	(void)!read(signals, &signal, sizeof(signal));
+	mask_signals(SIG_UNBLOCK, &set);
+	watcher_detach(w->watcher);
+	do
+		more = watcher_take(w->watcher);
+	while (more > 0);
+	return more;
+}
+
 static void watch(struct watching *w, int signals)
 {
 	__u64 until = w->seconds ? clock_ns(CLOCK_MONOTONIC) + w->seconds * NS_PER_S : 0;
-	bool more = true;
 	int error = 0;
 
-	/* What came before the end is shown, too. */
-	while (more && !error) {
-		more = wait_for_events(w, signals, until);
+	while (error >= 0 && wait_for_events(w, signals, until))
 		error = watcher_take(w->watcher);
-	}
-	if (error && error != -ECANCELED)
+	if (error >= 0)
+		error = show_rest(w, signals);
+	if (error < 0 && error != -ECANCELED)
 		cli_fail(error, "cannot read the events");
 }
 
@@ -413,9 +432,9 @@ int main(int argc, char **argv)
 	parse(&w, &cli, argc, argv);
 	setlocale(LC_CTYPE, "");
 
+	names_init(&w.names, NULL);
 	start(&w);
 	signals = signal_fd();
-	names_init(&w.names, NULL);
 	make_table(&w);
 	if (!w.no_header)
 		print_begin(&w);

@@ -17,6 +17,9 @@
 
 #define LINKS 16
 
+/* Events that are handed out at a time: as they come faster, it would never end. */
+#define AT_ONCE 1024
+
 struct watcher {
 	struct watch *skel;
 	struct ring_buffer *ring;
@@ -24,6 +27,8 @@ struct watcher {
 	void *arg;
 	struct bpf_link *links[LINKS];
 	size_t n_links;
+	int taken;     /* in this turn */
+	__u64 skipped; /* runs that the kernel has skipped */
 };
 
 static int failed(char what[WATCHER_WHAT], int err, const char *text)
@@ -36,8 +41,10 @@ static int hand_out(void *arg, void *data, size_t size)
 {
 	struct watcher *w = arg;
 
+	int err = w->each(w->arg, data);
+
 	(void)size; /* the programs are ours */
-	return w->each(w->arg, data);
+	return err ? err : ++w->taken == AT_ONCE ? -EAGAIN : 0;
 }
 
 static int load(struct watcher *w, const struct watcher_limits *limits, char what[WATCHER_WHAT])
@@ -119,10 +126,15 @@ out:
 	return 0;
 }
 
+void watcher_detach(struct watcher *w)
+{
+	while (w->n_links)
+		bpf_link__destroy(w->links[--w->n_links]);
+}
+
 void watcher_stop(struct watcher *w)
 {
-	for (size_t i = w->n_links; i-- > 0;)
-		bpf_link__destroy(w->links[i]);
+	watcher_detach(w);
 	ring_buffer__free(w->ring);
 	watch__destroy(w->skel);
 	free(w);
@@ -131,13 +143,6 @@ void watcher_stop(struct watcher *w)
 int watcher_fd(const struct watcher *w)
 {
 	return ring_buffer__epoll_fd(w->ring);
-}
-
-int watcher_take(struct watcher *w)
-{
-	int n = ring_buffer__consume(w->ring);
-
-	return n < 0 ? fail(n) : 0;
 }
 
 /* How often the kernel did not run it since it ran already on that CPU (from 5.12). */
@@ -152,13 +157,24 @@ static __u64 skipped(const struct bpf_program *prog)
 	return info.recursion_misses;
 }
 
-void watcher_count(const struct watcher *w, struct watcher_counts *c)
+int watcher_take(struct watcher *w)
 {
 	struct bpf_program *prog;
+	int n;
 
-	c->missed = __atomic_load_n(&w->skel->bss->missed, __ATOMIC_RELAXED);
-	c->no_room = __atomic_load_n(&w->skel->bss->no_room, __ATOMIC_RELAXED);
+	w->skipped = 0;
 	bpf_object__for_each_program (prog, w->skel->obj) {
-		c->missed += skipped(prog);
+		w->skipped += skipped(prog);
 	}
+	w->taken = 0;
+	n = ring_buffer__consume(w->ring);
+	if (n == -EAGAIN)
+		return 1;
+	return n < 0 ? fail(n) : 0;
+}
+
+void watcher_count(const struct watcher *w, struct watcher_counts *c)
+{
+	c->missed = __atomic_load_n(&w->skel->bss->missed, __ATOMIC_RELAXED) + w->skipped;
+	c->no_room = __atomic_load_n(&w->skel->bss->no_room, __ATOMIC_RELAXED);
 }

@@ -37,12 +37,19 @@ int watcher_start(struct watcher **w, const struct watcher_limits *limits, watch
 		  void *arg, char what[WATCHER_WHAT]);
 void watcher_stop(struct watcher *w);
 
+/* No more events come; those that came are still there. */
+void watcher_detach(struct watcher *w);
+
 /* Can be read when there are events. */
 int watcher_fd(const struct watcher *w);
 
-/* Hands out the events that there are; what each() returned if that was not 0. */
+/*
+ * Hands out events; 1 if there may be more. What each() returned, if that was not
+ * 0.
+ */
 int watcher_take(struct watcher *w);
 
+/* Up to the last time that events were taken. */
 void watcher_count(const struct watcher *w, struct watcher_counts *c);
 
 #endif

@@ -5,6 +5,7 @@ load helpers
 watch_start() {
 	local out=$BATS_TEST_TMPDIR/$1
 
+	: >"$out" # of an earlier one
 	netacct-watch "${@:2}" >"$out" 2>"$out.stderr" 3>&- &
 	WATCHER[$1]=$!
 	eventually "netacct-watch has begun" grep -qE '"begin"|^watching' "$out" || {
@@ -300,6 +301,24 @@ both_ways() {
 	is "$(seen w '.[-1] | [.events, .missed_events, .no_room]')" '[4,0,1]'
 }
 
+@test "watch: a signal ends it though events come faster than they are printed" {
+	watch_start w --json
+	traffic tcp --connections 1000000 --bytes 1 >/dev/null 3>&- &
+	busy=$!
+	eventually "there are events" grep -q traffic "$BATS_TEST_TMPDIR/w"
+	kill -TERM "${WATCHER[w]}"
+	eventually "it has ended" ended "${WATCHER[w]}"
+	kill -KILL "$busy"
+	wait "$busy" || true
+	wait "${WATCHER[w]}"
+	is "$(tail -n 1 "$BATS_TEST_TMPDIR/w" | jq -r .event)" end
+}
+
+# ended PID: whether a job has.
+ended() {
+	! kill -0 "$1" 2>/dev/null || [ "$(ps -o stat= -p "$1")" = Z ]
+}
+
 # bats test_tags=anywhere
 @test "watch: filters, --count and --seconds" {
 	watch_start comm --json --comm 'wan*'
@@ -327,8 +346,10 @@ both_ways() {
 
 	watch_start four --json -4 --port 9 --no-loopback -p "!$pid"
 	watch_start port --json --port "$port" --seconds 2
+	watch_start remote --json --remote ::1,127.0.0.0/8 --netns "$(stat -L -c %i /proc/self/ns/net)" --comm traffic --count 2
 	traffic tcp >/dev/null
 	wait "${WATCHER[port]}"
+	wait "${WATCHER[remote]}"
 	watch_stop four
 	is "$(seen four 'length') $(seen port '.[-1].event')" '2 "end"'
 }
