@@ -27,9 +27,9 @@ static const char *const help[][2] = {
 	{ "g G", "the next grouping, the one before" },
 	{ "s < > Left Right", "sort by another column" },
 	{ "B", "most bytes first, in both directions" },
-	{ "T R P C U L", "sort by sent, received, pid, command, user, last seen" },
+	{ "T R P C U L", "sort by sent, received, pid, command, user, last" },
 	{ "i", "the other way round" },
-	{ "/", "filter by text in command, user or pid; may hold * and ?" },
+	{ "/", "filter by text in command, user or pid, with * and ?" },
 	{ "Enter", "a process and its connections; keep a filter" },
 	{ "Esc", "back; no filter" },
 	{ "a", "all rows, or only those that move" },
@@ -285,7 +285,8 @@ static int draw_facts(struct top *t, int *line)
 			error = put_facts(&r, &k.rows[0], line);
 		else
 			put((*line)++, STYLE_ALERT,
-			    "process %" PRIu32 " has no row any more: it is among the finished",
+			    "process %" PRIu32
+			    " has no row: it is among the finished, or was reset",
 			    t->process.pid);
 		ranking_free(&k);
 	}
