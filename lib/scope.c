@@ -95,7 +95,7 @@ static int add_cgroup(struct scope *s, const char *text)
 		return -errno;
 	err = hierarchy_cgroup(path, &id);
 	if (!err)
-		return add(s, SCOPE_CGROUP, id, path);
+		err = add(s, SCOPE_CGROUP, id, strdup(path));
 	free(path);
 	return err;
 }
