@@ -394,7 +394,8 @@ bool filter_finished(const struct filter *f, struct names *names, const struct f
 
 bool filter_protocol(const struct filter *f, int protocol)
 {
-	return !f->protocols || f->protocols & 1U << protocol;
+	return !f->protocols ||
+	       (protocol >= 0 && protocol < PROTOCOLS && f->protocols & 1U << protocol);
 }
 
 bool filter_flow(const struct filter *f, struct names *names, const struct flow *flow,

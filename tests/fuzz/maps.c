@@ -399,6 +399,10 @@ static void set_filter(struct filter *f)
 	f->no_loopback = setup.filter & 8;
 	f->live = (setup.filter & 48) == 16;
 	f->exited = (setup.filter & 48) == 32;
+	f->protocols = setup.filter & 64 ? FILTER_TCP : 0;
+	f->ipv4 = setup.filter & 128;
+	if ((setup.filter & 192) == 192)
+		MUST(filter_add(f, FILTER_REMOTE, "!10.0.0.0/8,::/1", &bad) == 0);
 }
 
 /* As netacct-show does it. */

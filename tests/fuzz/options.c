@@ -34,9 +34,9 @@ static const struct {
 	const char *name;
 	int (*main)(int argc, char **argv);
 } commands[] = {
-	{ "netacct-load", load_main },	   { "netacct-reset", reset_main },
-	{ "netacct-show", show_main },	   { "netacct-status", status_main },
-	{ "netacct-top", top_main },	   { "netacct-unload", unload_main },
+	{ "netacct-load", load_main },	 { "netacct-reset", reset_main },
+	{ "netacct-show", show_main },	 { "netacct-status", status_main },
+	{ "netacct-top", top_main },	 { "netacct-unload", unload_main },
 	{ "netacct-watch", watch_main },
 };
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
