@@ -260,7 +260,8 @@ static bool is_remote(const struct filter_item *item, const struct flow *flow)
 {
 	int bytes = item->prefix / 8, rest = item->prefix % 8;
 
-	if (!(flow->flags & FLOW_CONNECTED) || memcmp(item->address, flow->remote_address, bytes))
+	if (!(flow->flags & FLOW_CONNECTED) ||
+	    memcmp(item->address, flow->remote_address, bytes) != 0)
 		return false;
 	return !rest || !((item->address[bytes] ^ flow->remote_address[bytes]) >> (8 - rest));
 }

@@ -263,10 +263,13 @@ static int add_member(struct report *r, struct group *g, const struct process_ro
 
 static int new_group(struct report *r, const struct row *row)
 {
+	int (*compare)(const void *a, const void *b) = same_group(r);
 	struct group *g = malloc(sizeof(*g));
 
-	if (!g)
+	if (!g || !compare) {
+		free(g);
 		return -ENOMEM;
+	}
 	*g = (struct group){ .row = *row };
 	g->row.traffic = row->traffic ? &g->traffic : NULL;
 	g->row.finished = NULL;
@@ -274,7 +277,7 @@ static int new_group(struct report *r, const struct row *row)
 	g->row.counters = g->row.moved = g->row.other_flows = (struct counters){};
 	if (r->view->by != BY_PROCESS)
 		g->row.process = NULL;
-	if (tsearch(g, &r->groups, same_group(r)))
+	if (tsearch(g, &r->groups, compare))
 		return 0;
 	free(g);
 	return -ENOMEM;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "pins.h"
@@ -48,12 +49,14 @@ int grouping_find(const char *name)
 const char *grouping_names(void)
 {
 	static char names[128];
+	size_t length = 0;
 
-	*names = 0;
-	for (int by = 0; by < GROUPINGS; by++) {
-		strcat(names, !by ? "" : by < GROUPINGS - 1 ? ", " : " or ");
-		strcat(names, groupings[by].name);
-	}
+	for (int by = 0; by < GROUPINGS && length < sizeof(names); by++)
+		length += (size_t)snprintf(names + length, sizeof(names) - length, "%s%s",
+					   !by			? ""
+					   : by < GROUPINGS - 1 ? ", "
+								: " or ",
+					   groupings[by].name);
 	return names;
 }
 
