@@ -228,7 +228,9 @@ run-lint: $(SKELETONS)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c tests/ways/*.c tests/fuzz/*.c -- \
 		$(CPPFLAGS) -std=gnu11
-	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 \
+	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --library=bsd \
+		'-Dbpf_object__for_each_program(p,o)=while((p=next(o)))' \
+		'-Dbpf_object__for_each_map(m,o)=while((m=next(o)))' \
 		--enable=warning,performance,portability -D_GNU_SOURCE '-DLIBBPF_OPTS(type,name,...)=struct type name={__VA_ARGS__}' \
 		-Ibpf -Ilib lib cmd tests
 	$(Q)shellcheck -x $(SCRIPTS)

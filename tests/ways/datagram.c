@@ -20,6 +20,7 @@ static void calls_left(int fd)
 	struct msghdr msg = { .msg_iov = two, .msg_iovlen = 2 };
 
 	sent(write(fd, payload, 1009));
+	/* cppcheck-suppress invalidFunctionArg; -1: as writev() */
 	sent(pwritev2(fd, two, 2, -1, 0));
 	sent(sendmsg(fd, &msg, 0));
 	received(recv(fd, sink, sizeof(sink), 0));
@@ -31,6 +32,7 @@ static void calls_right(int fd)
 	struct msghdr msg = { .msg_iov = two, .msg_iovlen = 2 };
 
 	received(read(fd, sink, sizeof(sink)));
+	/* cppcheck-suppress invalidFunctionArg */
 	received(preadv2(fd, two, 2, -1, 0));
 	received(recvmsg(fd, &msg, 0));
 	sent(send(fd, payload, 503, 0));
