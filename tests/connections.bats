@@ -74,6 +74,7 @@ acknowledged() {
 	hold_close
 }
 
+# bats test_tags=anywhere
 @test "members of the group see them" {
 	netacct-load --group games --group-traverse
 	dir=$(public_copy)
@@ -85,6 +86,7 @@ acknowledged() {
 	rm -r "$dir"
 }
 
+# bats test_tags=anywhere
 @test "readings that are kept do not have them; an account that cannot tell: null" {
 	netacct-load
 	hold_open -- tcp

@@ -37,6 +37,7 @@ closes() {
 	is "$(closes)" "[]"
 }
 
+# bats test_tags=anywhere
 @test "UDP over a cable, over IPv6" {
 	in_a netacct-load
 	in_a traffic udp --family 6 --address "$B6" --peer-netns "$NS-b" --bytes 500009 --chunk 1000 >/dev/null
@@ -45,6 +46,7 @@ closes() {
 	is "$(compared '.tx.rest | fabs < 5000')" true
 }
 
+# bats test_tags=anywhere
 @test "a reset begins anew" {
 	in_a netacct-load
 	in_a traffic tcp --address "$B4" --peer-netns "$NS-b" --bytes 3000017 --chunk 20000 >/dev/null
@@ -55,6 +57,7 @@ closes() {
 	is "$(closes)" "[]"
 }
 
+# bats test_tags=anywhere
 @test "an interface that came since counts from its beginning" {
 	in_a netacct-load
 	ip -n "$NS-a" link add veth7 type veth peer name veth8
@@ -65,6 +68,7 @@ closes() {
 	is "$(compared .unknown)" null
 }
 
+# bats test_tags=anywhere
 @test "what cannot be compared: says why, and what was counted" {
 	file=$BATS_TEST_TMPDIR/saved
 	in_a netacct-load
@@ -87,6 +91,7 @@ closes() {
 	is "$(netacct-status --interfaces --json | jq .unknown)" null
 }
 
+# bats test_tags=anywhere
 @test "not loaded: 3; members of the group see it; a full disk is an error" {
 	run -3 netacct-status --interfaces
 	netacct-load --group games --group-traverse

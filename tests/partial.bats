@@ -179,6 +179,7 @@ nobody_takes() {
 	is "$(sums)" 307,1204
 }
 
+# bats test_tags=anywhere
 @test "what a reading and status say of it" {
 	make_tree
 	netacct-load --user nobody,65533 --cgroup $TREE/ab,$TREE/a
@@ -196,6 +197,7 @@ nobody_takes() {
 	is "$(netacct-unload --json | jq -c .load_filters)" "$filters"
 }
 
+# bats test_tags=anywhere
 @test "--cgroup: one that is removed and made again is another, and status says so" {
 	make_tree
 	netacct-load --cgroup $TREE/a/below,$TREE/ab
@@ -217,6 +219,7 @@ nobody_takes() {
 	run -1 grep -ie only -e partial <(netacct-show; netacct-status)
 }
 
+# bats test_tags=anywhere
 @test "load --restore: with the same filters only" {
 	file=$BATS_TEST_TMPDIR/saved
 	netacct-load --user nobody,root
@@ -242,6 +245,7 @@ nobody_takes() {
 	one_line
 }
 
+# bats test_tags=anywhere
 @test "members of the group see it, too" {
 	netacct-load --group games --group-traverse --user nobody
 	dir=$(public_copy)
@@ -273,6 +277,7 @@ nobody_takes() {
 	nothing_since "$before"
 }
 
+# bats test_tags=anywhere
 @test "load --replace keeps the filters" {
 	make_tree
 	netacct-load --user nobody --cgroup $TREE/a

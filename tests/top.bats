@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # netacct-top in a real terminal: tmux has the keys, and the screen.
+# bats file_tags=anywhere
 load helpers
 
 setup() {
@@ -145,7 +146,6 @@ first_row_is() {
 	screen | sed -n 5p | grep -q "$1"
 }
 
-# bats test_tags=anywhere
 @test "top: sort" {
 	three
 	terminal
@@ -176,7 +176,6 @@ first_row_is() {
 	keys q
 }
 
-# bats test_tags=anywhere
 @test "top: every grouping that netacct-show has, and back to the first" {
 	three
 	terminal 200 50
@@ -217,7 +216,6 @@ group_is_not() {
 	[ "$(group_shown)" != "$1" ]
 }
 
-# bats test_tags=anywhere
 @test "top: a filter as it is typed: command, user or pid, also as a glob" {
 	three
 	terminal
@@ -258,7 +256,6 @@ group_is_not() {
 	keys q
 }
 
-# bats test_tags=anywhere
 @test "top: pause holds the picture, whatever moves" {
 	three
 	terminal
@@ -313,7 +310,6 @@ group_is_not() {
 	keys Escape q
 }
 
-# bats test_tags=anywhere
 @test "top: help" {
 	netacct-load
 	terminal
@@ -331,7 +327,6 @@ group_is_not() {
 	ended 0
 }
 
-# bats test_tags=anywhere
 @test "top: the screen changes its size, however small" {
 	three
 	terminal
@@ -361,7 +356,6 @@ group_is_not() {
 	ended 0
 }
 
-# bats test_tags=anywhere
 @test "top: rows are scrolled through" {
 	netacct-load
 	for ((i = 10; i < 50; i++)); do
@@ -389,7 +383,6 @@ group_is_not() {
 	ended 0
 }
 
-# bats test_tags=anywhere
 @test "top: names that would be escapes, and wide ones, leave the columns as they are" {
 	netacct-load
 	names=($'\033[2J\033[31m' $'a\nb\tc\rd' $'\xff\xfe\x80bad' $'\xc2\x9b31m' $'caf\xc3\xa9'
@@ -433,7 +426,6 @@ columns_of() {
 	done
 }
 
-# bats test_tags=anywhere
 @test "top: colours, and none" {
 	three
 	for how in TERM=screen-256color NO_COLOR=1 TERM=vt100; do
@@ -452,7 +444,6 @@ columns_of() {
 	done
 }
 
-# bats test_tags=anywhere
 @test "top: it is never cleared while it runs, and a paused one writes nothing" {
 	three
 	terminal
@@ -499,7 +490,6 @@ columns_of() {
 	done
 }
 
-# bats test_tags=anywhere
 @test "top: ends with its terminal" {
 	three
 	for how in "" nohup; do
@@ -520,7 +510,6 @@ is_gone() {
 	! [ -e "/proc/$1/exe" ]
 }
 
-# bats test_tags=anywhere
 @test "top: stopped, and continued" {
 	three
 	terminal
@@ -561,7 +550,6 @@ is_gone() {
 	ended 0
 }
 
-# bats test_tags=anywhere
 @test "top --count ends by itself" {
 	netacct-load
 	terminal
@@ -570,7 +558,6 @@ is_gone() {
 	is "$(in_tmux display -p '#{alternate_on}')" 0
 }
 
-# bats test_tags=anywhere
 @test "top: what it cannot do it says, and leaves the terminal alone" {
 	run -3 netacct-top
 	one_line

@@ -267,6 +267,7 @@ both_ways() {
 		"[[[0,1009],$n],[[1009,0],$n]]"
 }
 
+# bats test_tags=anywhere
 @test "watch: what a full buffer has no room for is counted" {
 	local n=503 small all
 	watch_start all --json
@@ -301,6 +302,7 @@ both_ways() {
 	is "$(seen w '.[-1] | [.events, .missed_events, .no_room]')" '[4,0,1]'
 }
 
+# bats test_tags=anywhere
 @test "watch: a signal ends it though events come faster than they are printed" {
 	watch_start w --json
 	traffic tcp --connections 1000000 --bytes 1 >/dev/null 3>&- &
