@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "detached.h"
 #include "hierarchy.h"
 #include "pins.h"
 
-/* A mount of its own is as good as the system's, and is never seen by anybody. */
 int hierarchy_open(void)
 {
-	int fs, fd = -1, err;
-
-	fs = fsopen("cgroup2", FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return fail(-errno);
-	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	err = fd < 0 ? -errno : fd;
-	close(fs);
-	return fail(err);
+	return detached_open("cgroup2");
 }
 
 int hierarchy_cgroup(const char *path, __u64 *id)

@@ -6,25 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "detached.h"
 #include "pins.h"
 #include "tracefs.h"
 
 int tracefs_open(void)
 {
-	int fs, fd = -1, err;
-
-	fs = fsopen("tracefs", FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return fail(-errno);
-	if (fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
-	err = fd < 0 ? -errno : fd;
-	close(fs);
-	return fail(err);
+	return detached_open("tracefs");
 }
 
 static int event_id(int tracefs, const char *group, const char *name, __u64 *id)
