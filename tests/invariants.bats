@@ -87,6 +87,7 @@ stream() {
 	is "$(row "$pid" .other_flows.tx_bytes)" 0
 }
 
+# bats test_tags=anywhere
 @test "more live processes than rows: each name keeps its bytes" {
 	netacct-load --max-processes 8
 	for ((round = 0; round < 20; round++)); do

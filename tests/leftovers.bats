@@ -26,6 +26,7 @@ loads_again() {
 	done <<<"$calls"
 }
 
+# bats test_tags=anywhere
 @test "the loader killed anywhere: the next load works" {
 	before=$(bpf_objects)
 	calls=$(calls $CALLS netacct-load)

@@ -159,6 +159,7 @@ totals() {
 	netacct-load --restore "$file"
 }
 
+# bats test_tags=anywhere
 @test "load --restore killed anywhere: the next one restores it, once" {
 	saved
 	cp "$file" "$file.before"
