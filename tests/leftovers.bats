@@ -41,6 +41,7 @@ loads_again() {
 	nothing_since "$before"
 }
 
+# bats test_tags=anywhere
 @test "unload killed anywhere: the next unload leaves nothing, or a load works" {
 	before=$(bpf_objects)
 	netacct-load

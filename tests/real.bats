@@ -81,6 +81,12 @@ iperf_once() {
 	RECEIVED=$(jq '.end.sum_received.bytes' "$dir/$receiver.json")
 }
 
+# "ADDRESS STREAMS" a line; in the slow guests, half of the combinations.
+connections() {
+	printf '%s\n' "$A4 1" "$A6 3"
+	[ -n "${NETACCT_TEST_GUEST:-}" ] || printf '%s\n' "$A4 3" "$A6 1"
+}
+
 # data SIDE KEY: the sum over the client's or the server's data flows, which
 # are those of the client's ports.
 data() {
@@ -99,39 +105,35 @@ between() {
 }
 
 @test "iperf3's own sums are its data flows', and 37 bytes a TCP stream" {
-	for address in "$A4" "$A6"; do
-		for streams in 1 3; do
-			greeting=$((37 * streams))
+	while read -r address streams; do
+		greeting=$((37 * streams))
 
-			iperf -c "$address" -P "$streams" -n "$(scaled 50)M"
-			is "$(data client tx_bytes)" $((SENT + greeting))
-			is "$(data server rx_bytes)" $((RECEIVED + greeting))
-			is "$(data client rx_bytes) $(data server tx_bytes)" "0 0"
+		iperf -c "$address" -P "$streams" -n "$(scaled 50)M"
+		is "$(data client tx_bytes)" $((SENT + greeting))
+		is "$(data server rx_bytes)" $((RECEIVED + greeting))
+		is "$(data client rx_bytes) $(data server tx_bytes)" "0 0"
 
-			iperf -c "$address" -P "$streams" -n "$(scaled 50)M" -R
-			is "$(data server tx_bytes)" "$SENT"
-			is "$(data client rx_bytes)" "$RECEIVED"
-			is "$(data client tx_bytes) $(data server rx_bytes)" "$greeting $greeting"
-		done
-	done
+		iperf -c "$address" -P "$streams" -n "$(scaled 50)M" -R
+		is "$(data server tx_bytes)" "$SENT"
+		is "$(data client rx_bytes)" "$RECEIVED"
+		is "$(data client tx_bytes) $(data server rx_bytes)" "$greeting $greeting"
+	done < <(connections)
 }
 
 # Each side greets the other. A receiver's rows hold what it received, iperf3's
 # sums what of that came before the end: never more, and no more than was sent.
 @test "iperf3's own sums are its data flows', and 4 bytes a UDP stream" {
-	for address in "$A4" "$A6"; do
-		for streams in 1 3; do
-			greeting=$((4 * streams))
+	while read -r address streams; do
+		greeting=$((4 * streams))
 
-			iperf_once -c "$address" -P "$streams" -u -b 200M -n "$(scaled 5000)K"
-			is "$(data client tx_bytes)" $((SENT + greeting))
-			is "$(data client rx_bytes) $(data server tx_bytes)" "$greeting $greeting"
-			between $((RECEIVED + greeting)) "$(data server rx_bytes)" $((SENT + greeting))
+		iperf_once -c "$address" -P "$streams" -u -b 200M -n "$(scaled 5000)K"
+		is "$(data client tx_bytes)" $((SENT + greeting))
+		is "$(data client rx_bytes) $(data server tx_bytes)" "$greeting $greeting"
+		between $((RECEIVED + greeting)) "$(data server rx_bytes)" $((SENT + greeting))
 
-			iperf_once -c "$address" -P "$streams" -u -b 200M -n "$(scaled 5000)K" -R
-			is "$(data server tx_bytes)" $((SENT + greeting))
-			is "$(data client tx_bytes) $(data server rx_bytes)" "$greeting $greeting"
-			between $((RECEIVED + greeting)) "$(data client rx_bytes)" $((SENT + greeting))
-		done
-	done
+		iperf_once -c "$address" -P "$streams" -u -b 200M -n "$(scaled 5000)K" -R
+		is "$(data server tx_bytes)" $((SENT + greeting))
+		is "$(data client tx_bytes) $(data server rx_bytes)" "$greeting $greeting"
+		between $((RECEIVED + greeting)) "$(data client rx_bytes)" $((SENT + greeting))
+	done < <(connections)
 }

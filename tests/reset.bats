@@ -109,6 +109,7 @@ took() {
 			| .tx_bytes + .rx_bytes] | add')" 58
 }
 
+# bats test_tags=anywhere
 @test "reset that is stuck blocks no reader; a second names its pid" {
 	netacct-load
 	traffic udp --swarm 1000 --bytes 10 --chunk 10 >/dev/null

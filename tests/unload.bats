@@ -73,6 +73,7 @@ load helpers
 	has "$output" "netacct-unload --help"
 }
 
+# bats test_tags=anywhere
 @test "accounts that were read are never loaded in one second" {
 	for ((n = 0; n < 3; n++)); do
 		netacct-load --no-flows
