@@ -80,6 +80,7 @@ in_private() {
 	is "$output" $'1701\n10007\n1700'
 }
 
+# bats test_tags=anywhere
 @test "unload closes it again when parts of the account are gone" {
 	run -0 in_private "netacct-load --group $GROUP --group-traverse
 		rm -r $NETACCT_PIN_DIR/{state,links}
@@ -88,6 +89,7 @@ in_private() {
 	is "$output" 1700
 }
 
+# bats test_tags=anywhere
 @test "unload does not take a passage away that was there before" {
 	run -0 unshare --mount bash -ec "mount -t bpf -o mode=755 bpf /sys/fs/bpf
 		netacct-load --group $GROUP --group-traverse

@@ -75,6 +75,7 @@ load helpers
 	NETACCT_HOOKS=none run -2 netacct-load
 }
 
+# bats test_tags=anywhere
 @test "load: the set of the environment, and that of the command line before it" {
 	unset NETACCT_HOOKS
 	netacct-load
@@ -139,6 +140,7 @@ load helpers
 	done <<<"$truth"
 }
 
+# bats test_tags=anywhere
 @test "two accounts are independent" {
 	netacct-load
 	first=$(traffic tcp)
@@ -166,6 +168,7 @@ load helpers
 	done
 }
 
+# bats test_tags=anywhere
 @test "a loader and an unloader at once: loaded, or not loaded" {
 	before=$(bpf_objects)
 	for ((n = -1; n <= $(scaled 10); n++)); do
@@ -203,6 +206,7 @@ said_wrong() {
 	done
 }
 
+# bats test_tags=anywhere
 @test "all commands at once, again and again: each is done, or says why not" {
 	local objects jobs=()
 

@@ -112,6 +112,7 @@ resets() {
 		"$(jq -n '[inputs.totals] | [map(.tx_bytes, .rx_bytes) | add] | "\(.[0]) bytes"' -r "$out/generations") and none off" >&3
 }
 
+# bats test_tags=anywhere
 @test "resets killed before each of their system calls change nothing" {
 	out=$BATS_TEST_TMPDIR/out
 	mkdir "$out"

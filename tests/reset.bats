@@ -22,6 +22,7 @@ took() {
 	invariants
 }
 
+# bats test_tags=anywhere
 @test "reset --json prints what it took: processes and flows, on one line" {
 	netacct-load
 	truth=$(traffic tcp)

@@ -30,6 +30,7 @@ totals() {
 	jq -sc '[.[].totals | [.tx_bytes, .rx_bytes, .tx_calls, .rx_calls]] | transpose | map(add)' "$@"
 }
 
+# bats test_tags=anywhere
 @test "load --restore: what was counted goes on, as finished rows" {
 	saved
 	netacct-load --restore "$file"
@@ -80,6 +81,7 @@ totals() {
 	is "$(netacct-show --json | jq -r .boot_id)" "$(cat /proc/sys/kernel/random/boot_id)"
 }
 
+# bats test_tags=anywhere
 @test "load --restore: a generation that waited to be read is restored, too" {
 	netacct-load --no-flows
 	traffic tcp --comm aaa --bytes 10007 >/dev/null

@@ -72,6 +72,7 @@ show() {
 	[ "$(netacct-show --pretty | wc -l)" -gt 50 ]
 }
 
+# bats test_tags=anywhere
 @test "show --by comm, user, flow, protocol" {
 	three
 	is "$(show '[.comms[] | select(.comm == "aaa") | .tx_bytes, .rx_bytes, .processes]' --by comm)" \
@@ -131,6 +132,7 @@ show() {
 	run ! netacct-show --user no-such-user
 }
 
+# bats test_tags=anywhere
 @test "show: --live and --exited" {
 	netacct-load
 	hold_open -- tcp --comm holder

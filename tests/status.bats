@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 load helpers
 
+# bats test_tags=anywhere
 @test "status says since when, with which hooks, and how full the tables are" {
 	netacct-load --max-processes 777 --max-flows 888
 	traffic tcp >/dev/null
@@ -11,6 +12,7 @@ load helpers
 	has "$output" 0.1.0
 }
 
+# bats test_tags=anywhere
 @test "status --json" {
 	netacct-load --max-processes 777 --max-flows 888
 	traffic tcp >/dev/null

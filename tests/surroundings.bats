@@ -7,6 +7,7 @@ within() {
 	unshare --mount bash -c "$1 && exec \"\$@\"" within "${@:2}"
 }
 
+# bats test_tags=anywhere
 @test "without /proc every command says so, and changes nothing" {
 	sanitized && skip "the sanitizer needs /proc"
 	netacct-load
@@ -83,6 +84,7 @@ column() {
 	exact "$truth"
 }
 
+# bats test_tags=anywhere
 @test "a user without a name, a parent and a process with hostile or empty ones" {
 	netacct-load
 	truth=$(traffic tcp --comm nameless --uid 4242424)

@@ -46,6 +46,7 @@ load helpers
 	exact "$first"
 }
 
+# bats test_tags=anywhere
 @test "unload prints first what a reset did not get to print" {
 	netacct-load
 	traffic tcp >/dev/null
