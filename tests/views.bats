@@ -27,10 +27,12 @@ two_namespaces() {
 	netacct-load --restore "$BATS_TEST_TMPDIR/last"
 	two=$(traffic tcp --connections 5 --comm five)
 	for by in process comm user cgroup flow remote port protocol netns; do
-		array=$(show 'keys_unsorted[-1]' --by $by | tr -d '"')
+		# One reading: whatever else runs on the machine may move bytes.
+		reading=$(netacct-show --json --by $by)
+		array=$(jq -r 'keys_unsorted[-1]' <<<"$reading")
 		for key in tx_bytes rx_bytes tx_calls; do
-			is "$by $key $(show "[.${array}[].$key, .other_flows.$key, .no_row.$key] | add" --by $by)" \
-				"$by $key $(show ".totals.$key" --by $by)"
+			is "$by $key $(jq "[.${array}[].$key, .other_flows.$key, .no_row.$key] | add" <<<"$reading")" \
+				"$by $key $(jq ".totals.$key" <<<"$reading")"
 		done
 	done
 	is "$(show '[.remotes[].tx_bytes] | add' --by remote --comm five)" "$(jq -s 'map(.tx_bytes) | add' <<<"$two")"
