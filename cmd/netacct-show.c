@@ -230,13 +230,17 @@ static void parse(struct show *s, struct cli *cli, int argc, char **argv)
 		s->view.rows = DEFAULT_ROWS;
 }
 
-/* The account is opened each time: it may have been unloaded and loaded again. */
+/* Opened each time: it may be unloaded and loaded again, also as it is read. */
 static void take(struct taken *t, const struct cli *cli)
 {
-	int error;
+	int error, tries = 0;
 
-	cli_open(cli, &t->account, false);
-	error = reading_take(&t->reading, &t->account);
+	do {
+		cli_open(cli, &t->account, false);
+		error = reading_take(&t->reading, &t->account);
+		if (error < 0)
+			account_close(&t->account);
+	} while (error == -EAGAIN && ++tries < CLI_TRIES);
 	if (error < 0)
 		cli_failed_on(cli, error, "cannot read");
 	clock_gettime(CLOCK_MONOTONIC, &t->at);

@@ -350,13 +350,28 @@ static void compare(const struct cli *cli, const struct account *a, bool json)
 	reading_free(&r);
 }
 
+/* It may be unloaded, and loaded again, as it is read. */
+static void take(const struct cli *cli, struct account *a, struct status *s)
+{
+	int err, tries = 0;
+
+	do {
+		cli_open(cli, a, false);
+		err = status_take(s, a);
+		if (err < 0)
+			account_close(a);
+	} while (err == -EAGAIN && ++tries < CLI_TRIES);
+	if (err < 0)
+		cli_failed_on(cli, err, "cannot read");
+}
+
 int main(int argc, char **argv)
 {
 	bool json = false, interfaces = false;
 	struct account a;
 	struct status s;
 	struct cli cli;
-	int c, err;
+	int c;
 
 	cli_init(&cli, usage);
 	while ((c = getopt_long(argc, argv, CLI_SHORT "j", options, NULL)) != -1) {
@@ -373,15 +388,13 @@ int main(int argc, char **argv)
 	}
 	cli_no_arguments(argc, argv);
 
-	cli_open(&cli, &a, false);
 	if (interfaces) {
+		cli_open(&cli, &a, false);
 		compare(&cli, &a, json);
 		account_close(&a);
 		return cli_finish();
 	}
-	err = status_take(&s, &a);
-	if (err < 0)
-		cli_failed_on(&cli, err, "cannot read");
+	take(&cli, &a, &s);
 	if (json)
 		print_json(&s, &a.scope);
 	else

@@ -122,6 +122,9 @@ void cli_link(const struct cli *cli) __attribute__((noreturn));
 /* Exits with status 1, the reason and the remedy if a part of the account is gone. */
 void cli_check_damage(const struct cli *cli);
 
+/* How often an account is opened anew that was unloaded as it was read (-EAGAIN). */
+#define CLI_TRIES 10
+
 /* "program: what PIN_DIR: why", where why may be damage; exits with status 1. */
 void cli_failed_on(const struct cli *cli, int error, const char *what) __attribute__((noreturn));
 
