@@ -252,7 +252,7 @@ static void replace(const struct cli *cli, struct account *a)
 	replacement_free(r);
 }
 
-static int already_loaded(const struct cli *cli, const struct load_options *o, bool replacing)
+static void already_loaded(const struct cli *cli, const struct load_options *o, bool replacing)
 {
 	struct account a;
 
@@ -263,7 +263,6 @@ static int already_loaded(const struct cli *cli, const struct load_options *o, b
 	else
 		say_loaded(a.meta.version);
 	account_close(&a);
-	return EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -331,10 +330,11 @@ int main(int argc, char **argv)
 	with_defaults.max_flows = o.max_flows ?: DEFAULT_FLOWS;
 	err = hooks_load(cli.pin_dir, &with_defaults, what);
 	if (err == -EEXIST)
-		return already_loaded(&cli, &o, replacing);
-	if (err == -ELOOP)
+		already_loaded(&cli, &o, replacing);
+	else if (err == -ELOOP)
 		cli_link(&cli);
-	if (err < 0)
+	else if (err < 0)
 		load_failed(err, what);
+	scope_free(&scope);
 	return EXIT_SUCCESS;
 }

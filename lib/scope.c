@@ -115,19 +115,20 @@ static int add_part(struct scope *s, enum scope_kind kind, const char *text)
 
 int scope_add(struct scope *s, enum scope_kind kind, const char *list, const char **bad)
 {
-	char *rest = strdup(list), *part;
+	char *copy = strdup(list), *rest = copy, *part;
 	int err;
 
 	*bad = list;
-	if (!rest)
+	if (!copy)
 		return fail(-ENOMEM);
-	/* The parts are not freed: one of them may be *bad. */
 	while ((part = strsep(&rest, ","))) {
 		*bad = part;
 		err = add_part(s, kind, part);
+		/* The copy stays: it has what is *bad. */
 		if (err < 0)
 			return fail(err);
 	}
+	free(copy);
 	return 0;
 }
 
