@@ -259,15 +259,18 @@ bool account_in_batches(const struct account *a)
 int account_turn(const struct account *a, int seconds)
 {
 	struct stat locked, now;
-	int fd;
+	int fd, err = 0;
 
 	fd = pin_lock(a->pin_dir, seconds);
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &locked) < 0 || stat(a->pin_dir, &now) < 0 || locked.st_ino != a->folder ||
-	    now.st_ino != a->folder) {
+	if (fstat(fd, &locked) < 0 || stat(a->pin_dir, &now) < 0)
+		err = -errno;
+	else if (locked.st_ino != a->folder || now.st_ino != a->folder)
+		err = -ENOENT;
+	if (err < 0) {
 		close(fd);
-		return fail(-ENOENT);
+		return fail(err);
 	}
 	__atomic_store_n(&a->state->resetter, getpid(), __ATOMIC_RELAXED);
 	return fd;
@@ -289,7 +292,7 @@ int account_hooks(const struct account *a,
 	dir = opendir(folder);
 	if (!dir)
 		return fail(-errno);
-	while (!err && (entry = readdir(dir))) {
+	while ((entry = pin_next(dir, &err))) {
 		struct bpf_prog_info info = {};
 		struct hook_stats stats;
 		__u32 len = sizeof(info);

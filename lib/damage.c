@@ -70,14 +70,14 @@ static int find_hook(const char *dir, char gone[DAMAGE_LEN])
 {
 	char prog[DAMAGE_LEN];
 	struct dirent *entry;
-	int links = 0, slots = 0;
+	int links = 0, slots = 0, err = 0;
 	bool found = false;
 	DIR *d;
 
 	d = open_folder(dir, PIN_PROGS);
 	if (!d)
 		return 0;
-	while (!found && (entry = readdir(d))) {
+	while (!found && (entry = pin_next(d, &err))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		links++;
@@ -94,12 +94,14 @@ static int find_hook(const char *dir, char gone[DAMAGE_LEN])
 	closedir(d);
 	if (found)
 		return 1;
-	d = open_folder(dir, PIN_SLOTS);
+	d = err < 0 ? NULL : open_folder(dir, PIN_SLOTS);
 	if (!d)
 		return 0;
-	while ((entry = readdir(d)))
+	while ((entry = pin_next(d, &err)))
 		slots += entry->d_name[0] != '.';
 	closedir(d);
+	if (err < 0)
+		return 0;
 	snprintf(gone, DAMAGE_LEN, "%s", links ? "a pin in " PIN_SLOTS : "a pin in " PIN_PROGS);
 	return !links || slots < links;
 }

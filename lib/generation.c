@@ -398,9 +398,11 @@ int generation_point(const char *pin_dir, __u64 number)
 	snprintf(target, sizeof(target), "%" PRIu64, (uint64_t)number);
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return fail(-errno);
-	if (symlink(target, fresh) < 0 || rename(fresh, path) < 0)
-		return fail(-errno);
-	return 0;
+	if (symlink(target, fresh) < 0 || rename(fresh, path) < 0) {
+		err = -errno;
+		unlink(fresh);
+	}
+	return fail(err);
 }
 
 int generation_switch(const struct account *a, bool discard)
@@ -453,7 +455,7 @@ int generation_drop_others(const struct account *a)
 	dir = opendir(a->pin_dir);
 	if (!dir)
 		return fail(-errno);
-	while (!err && (entry = readdir(dir))) {
+	while ((entry = pin_next(dir, &err))) {
 		size_t digits = strspn(entry->d_name, "0123456789");
 		const char *rest = entry->d_name + digits;
 

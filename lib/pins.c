@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -29,6 +30,19 @@ int path_join(char path[PATH_MAX], const char *dir, const char *name)
 	int n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
 
 	return n < 0 || n >= PATH_MAX ? fail(-ENAMETOOLONG) : 0;
+}
+
+struct dirent *pin_next(DIR *dir, int *err)
+{
+	struct dirent *entry;
+
+	if (*err)
+		return NULL;
+	errno = 0;
+	entry = readdir(dir);
+	if (!entry)
+		*err = -errno;
+	return entry;
 }
 
 /* Of a clock that nobody sets. */

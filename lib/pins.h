@@ -6,6 +6,7 @@
 #ifndef NETACCT_PINS_H
 #define NETACCT_PINS_H
 
+#include <dirent.h>
 #include <limits.h>
 #include <stdbool.h>
 
@@ -24,6 +25,12 @@ int fail(int r);
 
 /* "dir/name"; -ENAMETOOLONG. */
 int path_join(char path[PATH_MAX], const char *dir, const char *name);
+
+/*
+ * readdir() for a loop that ends with an error: NULL after the last entry, if *err is
+ * one, or with *err set where the folder cannot be read further.
+ */
+struct dirent *pin_next(DIR *dir, int *err);
 
 /* A descriptor of the map; -EPROTO if it has another shape. */
 int pin_open(const char *dir, const struct pin_shape *shape, bool writable);

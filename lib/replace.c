@@ -188,7 +188,7 @@ static int pair(struct replacement *r)
 	dir = opendir(folder);
 	if (!dir)
 		return failed(r, -errno, "cannot open", folder);
-	while (!err && (entry = readdir(dir)))
+	while ((entry = pin_next(dir, &err)))
 		if (entry->d_name[0] != '.')
 			err = add_swap(r, entry->d_name);
 	closedir(dir);
@@ -255,7 +255,7 @@ static int replace_reader(struct replacement *r, const struct bpf_program *reade
 	dir = opendir(r->account->pin_dir);
 	if (!dir)
 		return -errno;
-	while (!err && (entry = readdir(dir))) {
+	while ((entry = pin_next(dir, &err))) {
 		size_t digits = strspn(entry->d_name, "0123456789");
 
 		if (!digits || entry->d_name[digits])

@@ -284,7 +284,7 @@ int scope_read(struct scope *s, const char *dir, __u32 n)
 	d = opendir(folder);
 	if (!d)
 		return fail(errno == ENOENT ? -EUCLEAN : -errno);
-	while (!err && (entry = readdir(d)))
+	while ((entry = pin_next(d, &err)))
 		if (entry->d_name[0] != '.')
 			err = read_link(s, dirfd(d), entry->d_name);
 	closedir(d);
