@@ -33,13 +33,15 @@ static int is_bpffs(const char *dir)
 
 /*
  * A mount made in another namespace than that of pid 1 goes when the command ends.
- * 1, 0, or -EACCES: who is not root may not know, and may not mount either.
+ * 1, 0, or -EACCES: who is not root may not know, and may not mount either. Where pid 1
+ * shows nobody its namespaces (it is not dumpable), kthreadd is asked, which has the first.
  */
 static int mounts_stay(void)
 {
 	struct stat ours, first;
 
-	if (stat("/proc/self/ns/mnt", &ours) < 0 || stat("/proc/1/ns/mnt", &first) < 0)
+	if (stat("/proc/self/ns/mnt", &ours) < 0 ||
+	    (stat("/proc/1/ns/mnt", &first) < 0 && stat("/proc/2/ns/mnt", &first) < 0))
 		return geteuid() ? -EACCES : 0;
 	return ours.st_ino == first.st_ino;
 }
