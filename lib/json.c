@@ -18,8 +18,9 @@ struct document {
 	FILE *out;
 	struct report *report;
 	struct view view; /* with the columns that are shown */
-	json_t *header;	  /* what each line repeats, or NULL */
-	bool later;	  /* a row was printed */
+	char *header;	  /* what each line repeats, or NULL */
+	int depth;	  /* of what is open here */
+	bool later;	  /* something stands before it there */
 };
 
 /* Takes value over; false if there is no memory, or was none for the value. */
@@ -51,59 +52,6 @@ json_t *json_counters(const struct counters *c)
 			 (json_int_t)c->rx_calls);
 }
 
-/* Those that were used. */
-static json_t *from_protocols(const struct traffic *t)
-{
-	json_t *json = json_object();
-	bool done = json;
-
-	for (int i = 0; done && i < PROTOCOLS; i++) {
-		const struct counters *c = traffic_protocol(t, i);
-
-		done = counters_zero(c) || set(json, text_protocol(i), json_counters(c));
-	}
-	if (done)
-		return json;
-	json_decref(json);
-	return NULL;
-}
-
-static json_t *from_value(const struct column *column, const struct value *v)
-{
-	char time[TEXT_TIME_LEN];
-
-	if (!v->known)
-		return json_null();
-	switch (column->kind) {
-	case COLUMN_TEXT:
-		return string(v->text);
-	case COLUMN_BOOL:
-		return json_boolean(v->number);
-	case COLUMN_TIME:
-		return json_string(text_time(time, v->number));
-	case COLUMN_COUNTERS:
-		return json_counters(&v->counters);
-	case COLUMN_PROTOCOLS:
-		return from_protocols(v->traffic);
-	default:
-		return json_integer(v->number);
-	}
-}
-
-static int add_row(const struct document *d, const struct row *row, json_t *json)
-{
-	struct value v;
-
-	for (size_t i = 0; i < d->view.n_columns; i++) {
-		const struct column *column = d->view.columns[i];
-
-		column_get(d->report, row, column, &v);
-		if (!set(json, column->name, from_value(column, &v)))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 static int write_error(FILE *out)
 {
 	return ferror(out) ? -(errno ?: EIO) : -ENOMEM;
@@ -129,34 +77,170 @@ static int print_compact(FILE *out, const json_t *json, size_t flags)
 	return json_dumpf(json, out, JSON_COMPACT | flags) < 0 ? write_error(out) : 0;
 }
 
-static int print_element(struct document *d, const json_t *json)
+/*
+ * Rows are written as text, since there may be a million of them. Whether that
+ * worked is asked once a value.
+ */
+static void put(const struct document *d, const char *s)
 {
-	fputs(d->later ? "," : "", d->out);
-	d->later = true;
-	if (d->view.pretty)
-		return print_pretty(d->out, json, 0, "    ");
-	return print_compact(d->out, json, 0);
+	fputs_unlocked(s, d->out);
 }
 
-static int print_line(struct document *d, const json_t *json)
+static void put_number(const struct document *d, __s64 n)
 {
-	int error = print_compact(d->out, json, 0);
+	char buf[TEXT_NUMBER_LEN];
 
-	if (!error && fputc('\n', d->out) == EOF)
-		error = write_error(d->out);
+	put(d, text_number(buf, n));
+}
+
+static void put_quoted(const struct document *d, const char *s)
+{
+	putc_unlocked('"', d->out);
+	put(d, s);
+	putc_unlocked('"', d->out);
+}
+
+static bool is_plain(const char *s)
+{
+	while (*s >= ' ' && *s <= '~' && *s != '"' && *s != '\\')
+		s++;
+	return !*s;
+}
+
+static int put_string(const struct document *d, const char *s)
+{
+	json_t *json;
+	int error;
+
+	if (is_plain(s)) {
+		put_quoted(d, s);
+		return 0;
+	}
+	json = string(s);
+	error = json ? print_compact(d->out, json, JSON_ENCODE_ANY) : -ENOMEM;
+	json_decref(json);
+	return error;
+}
+
+/* Where a line begins, if there are lines. */
+static void put_indent(const struct document *d)
+{
+	if (d->view.pretty)
+		fprintf(d->out, "\n%*s", 2 * d->depth, "");
+}
+
+static void put_next(struct document *d)
+{
+	if (d->later)
+		putc_unlocked(',', d->out);
+	d->later = true;
+	put_indent(d);
+}
+
+static void put_key(struct document *d, const char *name)
+{
+	put_next(d);
+	put_quoted(d, name);
+	put(d, d->view.pretty ? ": " : ":");
+}
+
+static void put_open(struct document *d)
+{
+	putc_unlocked('{', d->out);
+	d->depth++;
+	d->later = false;
+}
+
+static void put_close(struct document *d)
+{
+	d->depth--;
+	if (d->later)
+		put_indent(d);
+	putc_unlocked('}', d->out);
+	d->later = true;
+}
+
+static void put_counters(struct document *d, const struct counters *c)
+{
+	static const char *const names[] = { "tx_bytes", "rx_bytes", "tx_calls", "rx_calls" };
+	const __u64 *n = (const __u64 *)c;
+
+	put_open(d);
+	for (int i = 0; i < 4; i++) {
+		put_key(d, names[i]);
+		put_number(d, n[i]);
+	}
+	put_close(d);
+}
+
+/* Those that were used. */
+static void put_protocols(struct document *d, const struct traffic *t)
+{
+	put_open(d);
+	for (int i = 0; i < PROTOCOLS; i++) {
+		if (counters_zero(traffic_protocol(t, i)))
+			continue;
+		put_key(d, text_protocol(i));
+		put_counters(d, traffic_protocol(t, i));
+	}
+	put_close(d);
+}
+
+static int put_value(struct document *d, enum column_kind kind, const struct value *v)
+{
+	char time[TEXT_TIME_LEN];
+
+	if (!v->known)
+		put(d, "null");
+	else if (kind == COLUMN_TEXT)
+		return put_string(d, v->text);
+	else if (kind == COLUMN_BOOL)
+		put(d, v->number ? "true" : "false");
+	else if (kind == COLUMN_TIME)
+		put_quoted(d, text_time(time, v->number));
+	else if (kind == COLUMN_COUNTERS)
+		put_counters(d, &v->counters);
+	else if (kind == COLUMN_PROTOCOLS)
+		put_protocols(d, v->traffic);
+	else
+		put_number(d, v->number);
+	return 0;
+}
+
+static int put_row(struct document *d, const struct row *row)
+{
+	struct value v;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < d->view.n_columns; i++) {
+		const struct column *column = d->view.columns[i];
+
+		column_get(d->report, row, column, &v);
+		put_key(d, column->name);
+		error = put_value(d, column->kind, &v);
+		if (!error && ferror_unlocked(d->out))
+			error = write_error(d->out);
+	}
 	return error;
 }
 
 static int print_row(void *arg, const struct row *row)
 {
 	struct document *d = arg;
-	json_t *json = d->header ? json_copy(d->header) : json_object();
-	int error = json ? add_row(d, row, json) : -ENOMEM;
+	int error;
 
-	if (!error)
-		error = d->header ? print_line(d, json) : print_element(d, json);
-	json_decref(json);
-	return error;
+	if (!d->header)
+		put_next(d);
+	put_open(d);
+	if (d->header) {
+		put(d, d->header);
+		d->later = true;
+	}
+	error = put_row(d, row);
+	put_close(d);
+	if (d->header)
+		putc_unlocked('\n', d->out);
+	return error ?: ferror_unlocked(d->out) ? write_error(d->out) : 0;
 }
 
 static int print_rows(struct document *d)
@@ -280,12 +364,27 @@ static json_t *make_header(const struct report *r)
 	return NULL;
 }
 
+/* A column that was asked for twice is one key. */
+static void drop_repeats(struct view *view)
+{
+	size_t n = 0, same;
+
+	for (size_t i = 0; i < view->n_columns; i++) {
+		for (same = 0; view->columns[same] != view->columns[i]; same++)
+			;
+		if (same >= n)
+			view->columns[n++] = view->columns[i];
+	}
+	view->n_columns = n;
+}
+
 static struct document document(FILE *out, struct report *report)
 {
-	struct document d = { .out = out, .report = report, .view = *report->view };
+	struct document d = { .out = out, .report = report, .view = *report->view, .depth = 2 };
 
 	if (!d.view.n_columns)
 		columns_all(&d.view, report);
+	drop_repeats(&d.view);
 	return d;
 }
 
@@ -333,15 +432,33 @@ int json_document(FILE *out, struct report *report)
 	return fail(error);
 }
 
+/* A key of both is the row's, and stands where the header has it: at its end. */
+static void take_over(json_t *header, struct view *view)
+{
+	for (size_t i = 0; i < view->n_columns; i++) {
+		const struct column *column = view->columns[i];
+
+		if (json_object_del(header, column->name) < 0)
+			continue;
+		memmove(&view->columns[1], view->columns, i * sizeof(*view->columns));
+		view->columns[0] = column;
+	}
+}
+
 int json_lines(FILE *out, struct report *report)
 {
 	struct document d = document(out, report);
+	json_t *header = make_header(report);
 	int error = -ENOMEM;
 
-	d.header = make_header(report);
+	if (header) {
+		take_over(header, &d.view);
+		d.header = json_dumps(header, JSON_COMPACT | JSON_EMBED);
+	}
 	if (d.header)
 		error = print_rows(&d);
-	json_decref(d.header);
+	free(d.header);
+	json_decref(header);
 	return fail(error);
 }
 
