@@ -11,38 +11,21 @@
 #include "json.h"
 #include "pins.h"
 #include "ranking.h"
+#include "writer.h"
 
 #define SCHEMA 1
 
 struct document {
-	FILE *out;
+	struct writer *w;
 	struct report *report;
-	struct view view; /* with the columns that are shown */
-	char *header;	  /* what each line repeats, or NULL */
-	int depth;	  /* of what is open here */
-	bool later;	  /* something stands before it there */
+	struct view view;   /* with the columns that are shown */
+	const char *header; /* what each line repeats, or NULL */
 };
 
 /* Takes value over; false if there is no memory, or was none for the value. */
 static bool set(json_t *json, const char *key, json_t *value)
 {
 	return json_object_set_new(json, key, value) == 0;
-}
-
-static json_t *string(const char *s)
-{
-	char *clean = s ? text_utf8(s) : NULL;
-	json_t *json = clean ? json_string(clean) : s ? NULL : json_null();
-
-	free(clean);
-	return json;
-}
-
-static json_t *time_or_null(__u64 epoch_ns)
-{
-	char buf[TEXT_TIME_LEN];
-
-	return epoch_ns ? json_string(text_time(buf, epoch_ns)) : json_null();
 }
 
 json_t *json_counters(const struct counters *c)
@@ -52,195 +35,56 @@ json_t *json_counters(const struct counters *c)
 			 (json_int_t)c->rx_calls);
 }
 
-static int write_error(FILE *out)
-{
-	return ferror(out) ? -(errno ?: EIO) : -ENOMEM;
-}
-
-/* Each line begins with a line feed, so that a comma can come before it. */
-static int print_pretty(FILE *out, const json_t *json, size_t flags, const char *indent)
-{
-	char *dump = json_dumps(json, JSON_INDENT(2) | flags), *rest = dump, *line;
-
-	if (!dump)
-		return -ENOMEM;
-	/* In strings line feeds are escaped: these are between values. */
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			fprintf(out, "\n%s%s", indent, line);
-	free(dump);
-	return ferror(out) ? write_error(out) : 0;
-}
-
-static int print_compact(FILE *out, const json_t *json, size_t flags)
-{
-	return json_dumpf(json, out, JSON_COMPACT | flags) < 0 ? write_error(out) : 0;
-}
-
-/*
- * Rows are written as text, since there may be a million of them. Whether that
- * worked is asked once a value.
- */
-static void put(const struct document *d, const char *s)
-{
-	fputs_unlocked(s, d->out);
-}
-
-static void put_number(const struct document *d, __s64 n)
-{
-	char buf[TEXT_NUMBER_LEN];
-
-	put(d, text_number(buf, n));
-}
-
-static void put_quoted(const struct document *d, const char *s)
-{
-	putc_unlocked('"', d->out);
-	put(d, s);
-	putc_unlocked('"', d->out);
-}
-
-static bool is_plain(const char *s)
-{
-	while (*s >= ' ' && *s <= '~' && *s != '"' && *s != '\\')
-		s++;
-	return !*s;
-}
-
-static int put_string(const struct document *d, const char *s)
-{
-	json_t *json;
-	int error;
-
-	if (is_plain(s)) {
-		put_quoted(d, s);
-		return 0;
-	}
-	json = string(s);
-	error = json ? print_compact(d->out, json, JSON_ENCODE_ANY) : -ENOMEM;
-	json_decref(json);
-	return error;
-}
-
-/* Where a line begins, if there are lines. */
-static void put_indent(const struct document *d)
-{
-	if (d->view.pretty)
-		fprintf(d->out, "\n%*s", 2 * d->depth, "");
-}
-
-static void put_next(struct document *d)
-{
-	if (d->later)
-		putc_unlocked(',', d->out);
-	d->later = true;
-	put_indent(d);
-}
-
-static void put_key(struct document *d, const char *name)
-{
-	put_next(d);
-	put_quoted(d, name);
-	put(d, d->view.pretty ? ": " : ":");
-}
-
-static void put_open(struct document *d)
-{
-	putc_unlocked('{', d->out);
-	d->depth++;
-	d->later = false;
-}
-
-static void put_close(struct document *d)
-{
-	d->depth--;
-	if (d->later)
-		put_indent(d);
-	putc_unlocked('}', d->out);
-	d->later = true;
-}
-
-static void put_counters(struct document *d, const struct counters *c)
-{
-	static const char *const names[] = { "tx_bytes", "rx_bytes", "tx_calls", "rx_calls" };
-	const __u64 *n = (const __u64 *)c;
-
-	put_open(d);
-	for (int i = 0; i < 4; i++) {
-		put_key(d, names[i]);
-		put_number(d, n[i]);
-	}
-	put_close(d);
-}
-
 /* Those that were used. */
-static void put_protocols(struct document *d, const struct traffic *t)
+static void write_protocols(struct writer *w, const char *key, const struct traffic *t)
 {
-	put_open(d);
+	write_open(w, key, '{');
 	for (int i = 0; i < PROTOCOLS; i++) {
-		if (counters_zero(traffic_protocol(t, i)))
-			continue;
-		put_key(d, text_protocol(i));
-		put_counters(d, traffic_protocol(t, i));
+		const struct counters *c = traffic_protocol(t, i);
+
+		if (!counters_zero(c))
+			write_counters(w, text_protocol(i), c);
 	}
-	put_close(d);
+	write_close(w, '}');
 }
 
-static int put_value(struct document *d, enum column_kind kind, const struct value *v)
+static void write_value(struct writer *w, const struct column *column, const struct value *v)
 {
-	char time[TEXT_TIME_LEN];
-
 	if (!v->known)
-		put(d, "null");
-	else if (kind == COLUMN_TEXT)
-		return put_string(d, v->text);
-	else if (kind == COLUMN_BOOL)
-		put(d, v->number ? "true" : "false");
-	else if (kind == COLUMN_TIME)
-		put_quoted(d, text_time(time, v->number));
-	else if (kind == COLUMN_COUNTERS)
-		put_counters(d, &v->counters);
-	else if (kind == COLUMN_PROTOCOLS)
-		put_protocols(d, v->traffic);
-	else
-		put_number(d, v->number);
-	return 0;
-}
-
-static int put_row(struct document *d, const struct row *row)
-{
-	struct value v;
-	int error = 0;
-
-	for (size_t i = 0; !error && i < d->view.n_columns; i++) {
-		const struct column *column = d->view.columns[i];
-
-		column_get(d->report, row, column, &v);
-		put_key(d, column->name);
-		error = put_value(d, column->kind, &v);
-		if (!error && ferror_unlocked(d->out))
-			error = write_error(d->out);
+		return write_null(w, column->name);
+	switch (column->kind) {
+	case COLUMN_TEXT:
+		return write_string(w, column->name, v->text);
+	case COLUMN_BOOL:
+		return write_bool(w, column->name, v->number);
+	case COLUMN_TIME:
+		return write_time(w, column->name, v->number);
+	case COLUMN_COUNTERS:
+		return write_counters(w, column->name, &v->counters);
+	case COLUMN_PROTOCOLS:
+		return write_protocols(w, column->name, v->traffic);
+	default:
+		return write_number(w, column->name, v->number);
 	}
-	return error;
 }
 
 static int print_row(void *arg, const struct row *row)
 {
 	struct document *d = arg;
-	int error;
+	struct value v;
 
-	if (!d->header)
-		put_next(d);
-	put_open(d);
-	if (d->header) {
-		put(d, d->header);
-		d->later = true;
-	}
-	error = put_row(d, row);
-	put_close(d);
+	write_open(d->w, NULL, '{');
 	if (d->header)
-		putc_unlocked('\n', d->out);
-	return error ?: ferror_unlocked(d->out) ? write_error(d->out) : 0;
+		write_members(d->w, d->header);
+	/* Asked each time, since what a column looks up sets errno, too. */
+	for (size_t i = 0; i < d->view.n_columns && !writer_error(d->w); i++) {
+		column_get(d->report, row, d->view.columns[i], &v);
+		write_value(d->w, d->view.columns[i], &v);
+	}
+	write_close(d->w, '}');
+	if (d->header)
+		write_end(d->w);
+	return writer_error(d->w);
 }
 
 static int print_rows(struct document *d)
@@ -274,7 +118,7 @@ static bool add_item(json_t *json, const struct filter_item *item)
 	}
 	if (asprintf(&text, "%s%s", item->excludes ? "!" : "", item->text) < 0)
 		return false;
-	done = json_array_append_new(list, string(text)) == 0;
+	done = json_array_append_new(list, writer_text(text)) == 0;
 	free(text);
 	return done;
 }
@@ -308,7 +152,7 @@ json_t *json_scope(const struct scope *s)
 			list = json_array();
 			done = set(json, name, list);
 		}
-		done = done && json_array_append_new(list, string(s->items[i].text)) == 0;
+		done = done && json_array_append_new(list, writer_text(s->items[i].text)) == 0;
 	}
 	if (done)
 		return json;
@@ -316,52 +160,59 @@ json_t *json_scope(const struct scope *s)
 	return NULL;
 }
 
-static json_t *from_totals(const struct report *r)
+static void write_time_or_null(struct writer *w, const char *key, __u64 epoch_ns)
 {
-	json_t *json = json_counters(&r->totals);
-
-	if (!json || !r->change ||
-	    (set(json, "tx_rate", json_integer(column_rate(r, r->moved.tx_bytes))) &&
-	     set(json, "rx_rate", json_integer(column_rate(r, r->moved.rx_bytes)))))
-		return json;
-	json_decref(json);
-	return NULL;
+	if (epoch_ns)
+		write_time(w, key, epoch_ns);
+	else
+		write_null(w, key);
 }
 
-static json_t *make_header(const struct report *r)
+static void write_totals(struct writer *w, const struct report *r)
+{
+	write_open(w, "totals", '{');
+	write_fields(w, &r->totals);
+	if (r->change) {
+		write_number(w, "tx_rate", column_rate(r, r->moved.tx_bytes));
+		write_number(w, "rx_rate", column_rate(r, r->moved.rx_bytes));
+	}
+	write_close(w, '}');
+}
+
+static void write_header(struct writer *w, const struct report *r, bool other_flows)
 {
 	const struct reading *reading = r->reading;
 	const struct meta *meta = &reading->account->meta;
-	json_t *json = json_object();
 	char hostname[256] = "";
-	bool done;
 
 	gethostname(hostname, sizeof(hostname) - 1);
-	done = json && set(json, "schema", json_integer(SCHEMA)) &&
-	       set(json, "version", json_string(NETACCT_VERSION)) &&
-	       set(json, "hostname", string(hostname)) &&
-	       set(json, "boot_id", string(meta->boot_id)) &&
-	       set(json, "loaded_at", time_or_null(meta->loaded_at_ns)) &&
-	       set(json, "generation", json_integer(reading->generation)) &&
-	       set(json, "reset_at",
-		   time_or_null(reading->generation ? reading->began_at_ns : 0)) &&
-	       set(json, "taken_at", time_or_null(reading->taken_at_ns)) &&
-	       set(json, "hooks", string(text_hooks(meta->hooks))) &&
-	       set(json, "by", string(grouping_name(r->view->by))) &&
-	       set(json, "filters", from_filter(&r->view->filter)) &&
-	       set(json, "flows_enabled", json_boolean(meta->flags & META_FLOWS)) &&
-	       set(json, "missed_events",
-		   reading->missed_known ? json_integer(reading->missed_events) : json_null()) &&
-	       set(json, "since", time_or_null(reading->began_at_ns)) &&
-	       set(json, "load_filters", json_scope(&reading->account->scope)) &&
-	       (!r->summary || set(json, "summary", json_true())) &&
-	       set(json, "totals", from_totals(r)) &&
-	       set(json, "no_row", r->has_no_row ? json_counters(&r->no_row) : json_null()) &&
-	       (!r->by_flows || set(json, "other_flows", json_counters(&r->other_flows)));
-	if (done)
-		return json;
-	json_decref(json);
-	return NULL;
+	write_number(w, "schema", SCHEMA);
+	write_string(w, "version", NETACCT_VERSION);
+	write_string(w, "hostname", hostname);
+	write_string(w, "boot_id", meta->boot_id);
+	write_time_or_null(w, "loaded_at", meta->loaded_at_ns);
+	write_number(w, "generation", reading->generation);
+	write_time_or_null(w, "reset_at", reading->generation ? reading->began_at_ns : 0);
+	write_time_or_null(w, "taken_at", reading->taken_at_ns);
+	write_string(w, "hooks", text_hooks(meta->hooks));
+	write_string(w, "by", grouping_name(r->view->by));
+	write_json(w, "filters", from_filter(&r->view->filter));
+	write_bool(w, "flows_enabled", meta->flags & META_FLOWS);
+	if (reading->missed_known)
+		write_number(w, "missed_events", reading->missed_events);
+	else
+		write_null(w, "missed_events");
+	write_time_or_null(w, "since", reading->began_at_ns);
+	write_json(w, "load_filters", json_scope(&reading->account->scope));
+	if (r->summary)
+		write_bool(w, "summary", true);
+	write_totals(w, r);
+	if (r->has_no_row)
+		write_counters(w, "no_row", &r->no_row);
+	else
+		write_null(w, "no_row");
+	if (other_flows)
+		write_counters(w, "other_flows", &r->other_flows);
 }
 
 /* A column that was asked for twice is one key. */
@@ -378,9 +229,9 @@ static void drop_repeats(struct view *view)
 	view->n_columns = n;
 }
 
-static struct document document(FILE *out, struct report *report)
+static struct document document(struct writer *w, struct report *report)
 {
-	struct document d = { .out = out, .report = report, .view = *report->view, .depth = 2 };
+	struct document d = { .w = w, .report = report, .view = *report->view };
 
 	if (!d.view.n_columns)
 		columns_all(&d.view, report);
@@ -388,89 +239,103 @@ static struct document document(FILE *out, struct report *report)
 	return d;
 }
 
-static int print_header(FILE *out, const struct report *r)
+/* "flows":[...] */
+static int write_array(struct writer *w, struct report *r)
 {
-	json_t *header = make_header(r);
-	int error = -ENOMEM;
-
-	fputc('{', out);
-	if (header)
-		error = r->view->pretty ? print_pretty(out, header, JSON_EMBED, "")
-					: print_compact(out, header, JSON_EMBED);
-	json_decref(header);
-	return error;
-}
-
-/* ,"flows":[...] */
-static int print_array(FILE *out, struct report *r)
-{
-	struct document d = document(out, r);
-	bool pretty = r->view->pretty;
+	struct document d = document(w, r);
 	int error;
 
-	fprintf(out, pretty ? ",\n  \"%s\": [" : ",\"%s\":[", grouping_rows(r->view->by));
+	write_open(w, grouping_rows(r->view->by), '[');
 	error = print_rows(&d);
-	if (!error)
-		fputs(pretty && d.later ? "\n  ]" : "]", out);
+	write_close(w, ']');
 	return error;
 }
 
-static int end(FILE *out, bool pretty)
+static void begin(struct writer *w, const struct report *r)
 {
-	fputs(pretty ? "\n}\n" : "}\n", out);
-	return ferror(out) ? write_error(out) : 0;
+	write_open(w, NULL, '{');
+	write_header(w, r, r->by_flows);
+}
+
+static int end(struct writer *w)
+{
+	write_close(w, '}');
+	write_end(w);
+	return writer_error(w);
 }
 
 int json_document(FILE *out, struct report *report)
 {
-	int error = print_header(out, report);
+	struct writer w = { .out = out, .pretty = report->view->pretty };
+	int error;
 
-	if (!error)
-		error = print_array(out, report);
-	if (!error)
-		error = end(out, report->view->pretty);
-	return fail(error);
+	begin(&w, report);
+	error = write_array(&w, report);
+	return fail(error ?: end(&w));
 }
 
-/* A key of both is the row's, and stands where the header has it: at its end. */
-static void take_over(json_t *header, struct view *view)
+/* What each line begins with; the caller frees it. NULL: no memory. */
+static char *header_text(const struct report *r, bool other_flows)
 {
-	for (size_t i = 0; i < view->n_columns; i++) {
-		const struct column *column = view->columns[i];
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct writer w = { .out = f };
+	int error;
 
-		if (json_object_del(header, column->name) < 0)
-			continue;
-		memmove(&view->columns[1], view->columns, i * sizeof(*view->columns));
-		view->columns[0] = column;
-	}
+	if (!f)
+		return NULL;
+	write_header(&w, r, other_flows);
+	error = writer_error(&w);
+	if (!fclose(f) && !error)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Moves it to the front, if it is there. */
+static bool put_first(struct view *view, enum column_id id)
+{
+	const struct column *column;
+	size_t at = 0;
+
+	while (at < view->n_columns && view->columns[at]->id != id)
+		at++;
+	if (at == view->n_columns)
+		return false;
+	column = view->columns[at];
+	for (; at; at--)
+		view->columns[at] = view->columns[at - 1];
+	view->columns[0] = column;
+	return true;
 }
 
 int json_lines(FILE *out, struct report *report)
 {
-	struct document d = document(out, report);
-	json_t *header = make_header(report);
-	int error = -ENOMEM;
+	struct writer w = { .out = out };
+	struct document d = document(&w, report);
+	bool other_flows = report->by_flows;
+	char *header;
+	int error;
 
-	if (header) {
-		take_over(header, &d.view);
-		d.header = json_dumps(header, JSON_COMPACT | JSON_EMBED);
-	}
-	if (d.header)
-		error = print_rows(&d);
-	free(d.header);
-	json_decref(header);
+	/* Of header and row, the row has it: at the header's end, where both are. */
+	if (other_flows)
+		other_flows = !put_first(&d.view, COLUMN_OTHER_FLOWS);
+	d.header = header = header_text(report, other_flows);
+	error = header ? print_rows(&d) : -ENOMEM;
+	free(header);
 	return fail(error);
 }
 
 /* A second array in the same document, of a report of its own. */
-static int print_flows(FILE *out, const struct reading *reading, struct names *names)
+static int write_flows(struct writer *w, const struct reading *reading, struct names *names)
 {
 	const struct view view = { .by = BY_FLOW };
 	struct report r = { .view = &view, .reading = reading, .names = names };
 	int error = report_init(&r);
 
 	if (!error)
-		error = print_array(out, &r);
+		error = write_array(w, &r);
 	report_free(&r);
 	return error;
 }
@@ -479,20 +344,21 @@ int json_whole(FILE *out, const struct reading *reading)
 {
 	const struct view view = { .by = BY_PROCESS };
 	struct report r = { .view = &view, .reading = reading };
+	struct writer w = { .out = out };
 	struct names names;
 	int error;
 
 	names_init(&names, reading->account);
 	r.names = &names;
 	error = report_init(&r);
+	if (!error) {
+		begin(&w, &r);
+		error = write_array(&w, &r);
+	}
 	if (!error)
-		error = print_header(out, &r);
+		error = write_flows(&w, reading, &names);
 	if (!error)
-		error = print_array(out, &r);
-	if (!error)
-		error = print_flows(out, reading, &names);
-	if (!error)
-		error = end(out, false);
+		error = end(&w);
 	report_free(&r);
 	names_free(&names);
 	return fail(error);
