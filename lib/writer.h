@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * JSON as text, written as it comes: for what there may be a million of, and
- * for what stands around it.
- *
- * Each value has a key, or NULL in an array. What fails is told once, by
- * writer_error(), as often as it is asked.
+ * for what stands around it. Each value has a key, or NULL in an array. A
+ * failure is remembered, and writer_error() tells of it.
  */
 #ifndef NETACCT_WRITER_H
 #define NETACCT_WRITER_H
