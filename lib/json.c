@@ -251,10 +251,11 @@ static int write_array(struct writer *w, struct report *r)
 	return error;
 }
 
-static void begin(struct writer *w, const struct report *r)
+static int begin(struct writer *w, const struct report *r)
 {
 	write_open(w, NULL, '{');
 	write_header(w, r, r->by_flows);
+	return writer_error(w);
 }
 
 static int end(struct writer *w)
@@ -267,10 +268,10 @@ static int end(struct writer *w)
 int json_document(FILE *out, struct report *report)
 {
 	struct writer w = { .out = out, .pretty = report->view->pretty };
-	int error;
+	int error = begin(&w, report);
 
-	begin(&w, report);
-	error = write_array(&w, report);
+	if (!error)
+		error = write_array(&w, report);
 	return fail(error ?: end(&w));
 }
 
@@ -318,7 +319,7 @@ int json_lines(FILE *out, struct report *report)
 	char *header;
 	int error;
 
-	/* Of header and row, the row has it: at the header's end, where both are. */
+	/* It may be a key of both: then it is the row's, where the header's would be. */
 	if (other_flows)
 		other_flows = !put_first(&d.view, COLUMN_OTHER_FLOWS);
 	d.header = header = header_text(report, other_flows);
@@ -351,10 +352,10 @@ int json_whole(FILE *out, const struct reading *reading)
 	names_init(&names, reading->account);
 	r.names = &names;
 	error = report_init(&r);
-	if (!error) {
-		begin(&w, &r);
+	if (!error)
+		error = begin(&w, &r);
+	if (!error)
 		error = write_array(&w, &r);
-	}
 	if (!error)
 		error = write_flows(&w, reading, &names);
 	if (!error)
