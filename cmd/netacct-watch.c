@@ -22,6 +22,7 @@
 #include "names.h"
 #include "text.h"
 #include "watch.h"
+#include "writer.h"
 
 static const char usage[] =
 	"Usage: netacct-watch [options]\n"
@@ -302,7 +303,7 @@ static void print_begin(const struct watching *w)
 		gethostname(hostname, sizeof(hostname) - 1);
 		json = event_moment("begin", clock_ns(CLOCK_REALTIME));
 		add(json, json_pack("{si ss so}", "schema", SCHEMA, "version", NETACCT_VERSION,
-				    "hostname", event_string(hostname)));
+				    "hostname", writer_text(hostname)));
 		print_json(json);
 	} else {
 		printf("watching since %s; Ctrl-C ends\n",

@@ -41,11 +41,10 @@ static void fold(struct change *c, const struct reading *now, const struct proce
 static void pair_processes(struct change *c)
 {
 	const struct reading *now = c->now;
-	const struct process_row *was = c->before->processes;
-	const struct process_row *end = was + c->before->n_processes;
-	size_t i = 0;
+	size_t i = 0, j = 0;
 
-	while (was < end) {
+	while (j < c->before->n_processes) {
+		const struct process_row *was = &c->before->processes[j];
 		int order = i < now->n_processes ? reading_order(&was->key, &now->processes[i].key)
 						 : -1;
 
@@ -54,7 +53,7 @@ static void pair_processes(struct change *c)
 		if (order == 0)
 			c->processes[i].row = was;
 		if (order <= 0)
-			was++;
+			j++;
 		if (order >= 0)
 			i++;
 	}

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "clock.h"
 #include "event.h"
 #include "text.h"
+#include "writer.h"
 
 const char *event_name(const struct watch_event *e)
 {
@@ -59,15 +59,6 @@ static json_t *number_if(bool known, __u64 number)
 	return known ? json_integer((json_int_t)number) : json_null();
 }
 
-json_t *event_string(const char *s)
-{
-	char *clean = s ? text_utf8(s) : NULL;
-	json_t *json = clean ? json_string(clean) : json_null();
-
-	free(clean);
-	return json;
-}
-
 static json_t *who_json(const struct watch_event *e, struct names *names)
 {
 	bool owned = e->flags & WATCH_OWNED;
@@ -75,8 +66,8 @@ static json_t *who_json(const struct watch_event *e, struct names *names)
 
 	memcpy(comm, e->comm, WATCH_COMM_LEN);
 	return json_pack("{so so so so}", "pid", number_if(owned, e->pid), "comm",
-			 event_string(owned ? comm : NULL), "uid", number_if(owned, e->uid), "user",
-			 event_string(owned ? names_user(names, e->uid) : NULL));
+			 writer_text(owned ? comm : NULL), "uid", number_if(owned, e->uid), "user",
+			 writer_text(owned ? names_user(names, e->uid) : NULL));
 }
 
 static json_t *ends_json(const struct watch_event *e)
@@ -87,10 +78,10 @@ static json_t *ends_json(const struct watch_event *e)
 	text_address(local, e->local_address, e->family);
 	text_address(remote, e->remote_address, e->family);
 	return json_pack("{ss ss so so ss si sI}", "protocol", "tcp", "family",
-			 text_family(e->family), "local_address",
-			 event_string(bound ? local : NULL), "local_port",
-			 number_if(bound && e->local_port, e->local_port), "remote_address", remote,
-			 "remote_port", e->remote_port, "netns", (json_int_t)e->netns);
+			 text_family(e->family), "local_address", writer_text(bound ? local : NULL),
+			 "local_port", number_if(bound && e->local_port, e->local_port),
+			 "remote_address", remote, "remote_port", e->remote_port, "netns",
+			 (json_int_t)e->netns);
 }
 
 static json_t *measures_json(const struct watch_event *e)
@@ -98,11 +89,11 @@ static json_t *measures_json(const struct watch_event *e)
 	bool timed = e->flags & WATCH_TIMED, closed = e->what == WATCH_CLOSE;
 	const char *direction = e->flags & WATCH_OUT ? "out" : e->flags & WATCH_IN ? "in" : NULL;
 
-	return json_pack("{so so so so so so}", "direction", event_string(direction), "latency_ns",
+	return json_pack("{so so so so so so}", "direction", writer_text(direction), "latency_ns",
 			 number_if(timed && !closed, e->took_ns), "duration_ns",
 			 number_if(timed && closed, e->took_ns), "tx_bytes",
 			 number_if(closed, e->tx_bytes), "rx_bytes", number_if(closed, e->rx_bytes),
-			 "error", event_string(e->error ? strerrorname_np(e->error) : NULL));
+			 "error", writer_text(e->error ? strerrorname_np(e->error) : NULL));
 }
 
 json_t *event_moment(const char *what, __u64 ns)

@@ -27,7 +27,4 @@ json_t *event_json(const struct watch_event *e, struct names *names);
 /* Its first keys: event and time. */
 json_t *event_moment(const char *what, __u64 epoch_ns);
 
-/* In UTF-8, whatever s is; null for NULL. */
-json_t *event_string(const char *s);
-
 #endif

@@ -11,37 +11,21 @@
 #include "json.h"
 #include "pins.h"
 #include "ranking.h"
+#include "writer.h"
 
 #define SCHEMA 1
 
 struct document {
-	FILE *out;
+	struct writer *w;
 	struct report *report;
-	struct view view; /* with the columns that are shown */
-	json_t *header;	  /* what each line repeats, or NULL */
-	bool later;	  /* a row was printed */
+	struct view view;   /* with the columns that are shown */
+	const char *header; /* what each line repeats, or NULL */
 };
 
 /* Takes value over; false if there is no memory, or was none for the value. */
 static bool set(json_t *json, const char *key, json_t *value)
 {
 	return json_object_set_new(json, key, value) == 0;
-}
-
-static json_t *string(const char *s)
-{
-	char *clean = s ? text_utf8(s) : NULL;
-	json_t *json = clean ? json_string(clean) : s ? NULL : json_null();
-
-	free(clean);
-	return json;
-}
-
-static json_t *time_or_null(__u64 epoch_ns)
-{
-	char buf[TEXT_TIME_LEN];
-
-	return epoch_ns ? json_string(text_time(buf, epoch_ns)) : json_null();
 }
 
 json_t *json_counters(const struct counters *c)
@@ -52,111 +36,55 @@ json_t *json_counters(const struct counters *c)
 }
 
 /* Those that were used. */
-static json_t *from_protocols(const struct traffic *t)
+static void write_protocols(struct writer *w, const char *key, const struct traffic *t)
 {
-	json_t *json = json_object();
-	bool done = json;
-
-	for (int i = 0; done && i < PROTOCOLS; i++) {
+	write_open(w, key, '{');
+	for (int i = 0; i < PROTOCOLS; i++) {
 		const struct counters *c = traffic_protocol(t, i);
 
-		done = counters_zero(c) || set(json, text_protocol(i), json_counters(c));
+		if (!counters_zero(c))
+			write_counters(w, text_protocol(i), c);
 	}
-	if (done)
-		return json;
-	json_decref(json);
-	return NULL;
+	write_close(w, '}');
 }
 
-static json_t *from_value(const struct column *column, const struct value *v)
+static void write_value(struct writer *w, const struct column *column, const struct value *v)
 {
-	char time[TEXT_TIME_LEN];
-
 	if (!v->known)
-		return json_null();
+		return write_null(w, column->name);
 	switch (column->kind) {
 	case COLUMN_TEXT:
-		return string(v->text);
+		return write_string(w, column->name, v->text);
 	case COLUMN_BOOL:
-		return json_boolean(v->number);
+		return write_bool(w, column->name, v->number);
 	case COLUMN_TIME:
-		return json_string(text_time(time, v->number));
+		return write_time(w, column->name, v->number);
 	case COLUMN_COUNTERS:
-		return json_counters(&v->counters);
+		return write_counters(w, column->name, &v->counters);
 	case COLUMN_PROTOCOLS:
-		return from_protocols(v->traffic);
+		return write_protocols(w, column->name, v->traffic);
 	default:
-		return json_integer(v->number);
+		return write_number(w, column->name, v->number);
 	}
-}
-
-static int add_row(const struct document *d, const struct row *row, json_t *json)
-{
-	struct value v;
-
-	for (size_t i = 0; i < d->view.n_columns; i++) {
-		const struct column *column = d->view.columns[i];
-
-		column_get(d->report, row, column, &v);
-		if (!set(json, column->name, from_value(column, &v)))
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int write_error(FILE *out)
-{
-	return ferror(out) ? -(errno ?: EIO) : -ENOMEM;
-}
-
-/* Each line begins with a line feed, so that a comma can come before it. */
-static int print_pretty(FILE *out, const json_t *json, size_t flags, const char *indent)
-{
-	char *dump = json_dumps(json, JSON_INDENT(2) | flags), *rest = dump, *line;
-
-	if (!dump)
-		return -ENOMEM;
-	/* In strings line feeds are escaped: these are between values. */
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			fprintf(out, "\n%s%s", indent, line);
-	free(dump);
-	return ferror(out) ? write_error(out) : 0;
-}
-
-static int print_compact(FILE *out, const json_t *json, size_t flags)
-{
-	return json_dumpf(json, out, JSON_COMPACT | flags) < 0 ? write_error(out) : 0;
-}
-
-static int print_element(struct document *d, const json_t *json)
-{
-	fputs(d->later ? "," : "", d->out);
-	d->later = true;
-	if (d->view.pretty)
-		return print_pretty(d->out, json, 0, "    ");
-	return print_compact(d->out, json, 0);
-}
-
-static int print_line(struct document *d, const json_t *json)
-{
-	int error = print_compact(d->out, json, 0);
-
-	if (!error && fputc('\n', d->out) == EOF)
-		error = write_error(d->out);
-	return error;
 }
 
 static int print_row(void *arg, const struct row *row)
 {
 	struct document *d = arg;
-	json_t *json = d->header ? json_copy(d->header) : json_object();
-	int error = json ? add_row(d, row, json) : -ENOMEM;
+	struct value v;
 
-	if (!error)
-		error = d->header ? print_line(d, json) : print_element(d, json);
-	json_decref(json);
-	return error;
+	write_open(d->w, NULL, '{');
+	if (d->header)
+		write_members(d->w, d->header);
+	/* Asked each time, since what a column looks up sets errno, too. */
+	for (size_t i = 0; i < d->view.n_columns && !writer_error(d->w); i++) {
+		column_get(d->report, row, d->view.columns[i], &v);
+		write_value(d->w, d->view.columns[i], &v);
+	}
+	write_close(d->w, '}');
+	if (d->header)
+		write_end(d->w);
+	return writer_error(d->w);
 }
 
 static int print_rows(struct document *d)
@@ -190,7 +118,7 @@ static bool add_item(json_t *json, const struct filter_item *item)
 	}
 	if (asprintf(&text, "%s%s", item->excludes ? "!" : "", item->text) < 0)
 		return false;
-	done = json_array_append_new(list, string(text)) == 0;
+	done = json_array_append_new(list, writer_text(text)) == 0;
 	free(text);
 	return done;
 }
@@ -224,7 +152,7 @@ json_t *json_scope(const struct scope *s)
 			list = json_array();
 			done = set(json, name, list);
 		}
-		done = done && json_array_append_new(list, string(s->items[i].text)) == 0;
+		done = done && json_array_append_new(list, writer_text(s->items[i].text)) == 0;
 	}
 	if (done)
 		return json;
@@ -232,128 +160,183 @@ json_t *json_scope(const struct scope *s)
 	return NULL;
 }
 
-static json_t *from_totals(const struct report *r)
+static void write_time_or_null(struct writer *w, const char *key, __u64 epoch_ns)
 {
-	json_t *json = json_counters(&r->totals);
-
-	if (!json || !r->change ||
-	    (set(json, "tx_rate", json_integer(column_rate(r, r->moved.tx_bytes))) &&
-	     set(json, "rx_rate", json_integer(column_rate(r, r->moved.rx_bytes)))))
-		return json;
-	json_decref(json);
-	return NULL;
+	if (epoch_ns)
+		write_time(w, key, epoch_ns);
+	else
+		write_null(w, key);
 }
 
-static json_t *make_header(const struct report *r)
+static void write_totals(struct writer *w, const struct report *r)
+{
+	write_open(w, "totals", '{');
+	write_fields(w, &r->totals);
+	if (r->change) {
+		write_number(w, "tx_rate", column_rate(r, r->moved.tx_bytes));
+		write_number(w, "rx_rate", column_rate(r, r->moved.rx_bytes));
+	}
+	write_close(w, '}');
+}
+
+static void write_header(struct writer *w, const struct report *r, bool other_flows)
 {
 	const struct reading *reading = r->reading;
 	const struct meta *meta = &reading->account->meta;
-	json_t *json = json_object();
 	char hostname[256] = "";
-	bool done;
 
 	gethostname(hostname, sizeof(hostname) - 1);
-	done = json && set(json, "schema", json_integer(SCHEMA)) &&
-	       set(json, "version", json_string(NETACCT_VERSION)) &&
-	       set(json, "hostname", string(hostname)) &&
-	       set(json, "boot_id", string(meta->boot_id)) &&
-	       set(json, "loaded_at", time_or_null(meta->loaded_at_ns)) &&
-	       set(json, "generation", json_integer(reading->generation)) &&
-	       set(json, "reset_at",
-		   time_or_null(reading->generation ? reading->began_at_ns : 0)) &&
-	       set(json, "taken_at", time_or_null(reading->taken_at_ns)) &&
-	       set(json, "hooks", string(text_hooks(meta->hooks))) &&
-	       set(json, "by", string(grouping_name(r->view->by))) &&
-	       set(json, "filters", from_filter(&r->view->filter)) &&
-	       set(json, "flows_enabled", json_boolean(meta->flags & META_FLOWS)) &&
-	       set(json, "missed_events",
-		   reading->missed_known ? json_integer(reading->missed_events) : json_null()) &&
-	       set(json, "since", time_or_null(reading->began_at_ns)) &&
-	       set(json, "load_filters", json_scope(&reading->account->scope)) &&
-	       (!r->summary || set(json, "summary", json_true())) &&
-	       set(json, "totals", from_totals(r)) &&
-	       set(json, "no_row", r->has_no_row ? json_counters(&r->no_row) : json_null()) &&
-	       (!r->by_flows || set(json, "other_flows", json_counters(&r->other_flows)));
-	if (done)
-		return json;
-	json_decref(json);
-	return NULL;
+	write_number(w, "schema", SCHEMA);
+	write_string(w, "version", NETACCT_VERSION);
+	write_string(w, "hostname", hostname);
+	write_string(w, "boot_id", meta->boot_id);
+	write_time_or_null(w, "loaded_at", meta->loaded_at_ns);
+	write_number(w, "generation", reading->generation);
+	write_time_or_null(w, "reset_at", reading->generation ? reading->began_at_ns : 0);
+	write_time_or_null(w, "taken_at", reading->taken_at_ns);
+	write_string(w, "hooks", text_hooks(meta->hooks));
+	write_string(w, "by", grouping_name(r->view->by));
+	write_json(w, "filters", from_filter(&r->view->filter));
+	write_bool(w, "flows_enabled", meta->flags & META_FLOWS);
+	if (reading->missed_known)
+		write_number(w, "missed_events", reading->missed_events);
+	else
+		write_null(w, "missed_events");
+	write_time_or_null(w, "since", reading->began_at_ns);
+	write_json(w, "load_filters", json_scope(&reading->account->scope));
+	if (r->summary)
+		write_bool(w, "summary", true);
+	write_totals(w, r);
+	if (r->has_no_row)
+		write_counters(w, "no_row", &r->no_row);
+	else
+		write_null(w, "no_row");
+	if (other_flows)
+		write_counters(w, "other_flows", &r->other_flows);
 }
 
-static struct document document(FILE *out, struct report *report)
+/* A column that was asked for twice is one key. */
+static void drop_repeats(struct view *view)
 {
-	struct document d = { .out = out, .report = report, .view = *report->view };
+	size_t n = 0, same;
+
+	for (size_t i = 0; i < view->n_columns; i++) {
+		for (same = 0; view->columns[same] != view->columns[i]; same++)
+			;
+		if (same >= n)
+			view->columns[n++] = view->columns[i];
+	}
+	view->n_columns = n;
+}
+
+static struct document document(struct writer *w, struct report *report)
+{
+	struct document d = { .w = w, .report = report, .view = *report->view };
 
 	if (!d.view.n_columns)
 		columns_all(&d.view, report);
+	drop_repeats(&d.view);
 	return d;
 }
 
-static int print_header(FILE *out, const struct report *r)
+/* "flows":[...] */
+static int write_array(struct writer *w, struct report *r)
 {
-	json_t *header = make_header(r);
-	int error = -ENOMEM;
-
-	fputc('{', out);
-	if (header)
-		error = r->view->pretty ? print_pretty(out, header, JSON_EMBED, "")
-					: print_compact(out, header, JSON_EMBED);
-	json_decref(header);
-	return error;
-}
-
-/* ,"flows":[...] */
-static int print_array(FILE *out, struct report *r)
-{
-	struct document d = document(out, r);
-	bool pretty = r->view->pretty;
+	struct document d = document(w, r);
 	int error;
 
-	fprintf(out, pretty ? ",\n  \"%s\": [" : ",\"%s\":[", grouping_rows(r->view->by));
+	write_open(w, grouping_rows(r->view->by), '[');
 	error = print_rows(&d);
-	if (!error)
-		fputs(pretty && d.later ? "\n  ]" : "]", out);
+	write_close(w, ']');
 	return error;
 }
 
-static int end(FILE *out, bool pretty)
+static int begin(struct writer *w, const struct report *r)
 {
-	fputs(pretty ? "\n}\n" : "}\n", out);
-	return ferror(out) ? write_error(out) : 0;
+	write_open(w, NULL, '{');
+	write_header(w, r, r->by_flows);
+	return writer_error(w);
+}
+
+static int end(struct writer *w)
+{
+	write_close(w, '}');
+	write_end(w);
+	return writer_error(w);
 }
 
 int json_document(FILE *out, struct report *report)
 {
-	int error = print_header(out, report);
+	struct writer w = { .out = out, .pretty = report->view->pretty };
+	int error = begin(&w, report);
 
 	if (!error)
-		error = print_array(out, report);
-	if (!error)
-		error = end(out, report->view->pretty);
-	return fail(error);
+		error = write_array(&w, report);
+	return fail(error ?: end(&w));
+}
+
+/* What each line begins with; the caller frees it. NULL: no memory. */
+static char *header_text(const struct report *r, bool other_flows)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct writer w = { .out = f };
+	int error;
+
+	if (!f)
+		return NULL;
+	write_header(&w, r, other_flows);
+	error = writer_error(&w);
+	if (!fclose(f) && !error)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* Moves it to the front, if it is there. */
+static bool put_first(struct view *view, enum column_id id)
+{
+	const struct column *column;
+	size_t at = 0;
+
+	while (at < view->n_columns && view->columns[at]->id != id)
+		at++;
+	if (at == view->n_columns)
+		return false;
+	column = view->columns[at];
+	for (; at; at--)
+		view->columns[at] = view->columns[at - 1];
+	view->columns[0] = column;
+	return true;
 }
 
 int json_lines(FILE *out, struct report *report)
 {
-	struct document d = document(out, report);
-	int error = -ENOMEM;
+	struct writer w = { .out = out };
+	struct document d = document(&w, report);
+	bool other_flows = report->by_flows;
+	char *header;
+	int error;
 
-	d.header = make_header(report);
-	if (d.header)
-		error = print_rows(&d);
-	json_decref(d.header);
+	/* It may be a key of both: then it is the row's, where the header's would be. */
+	if (other_flows)
+		other_flows = !put_first(&d.view, COLUMN_OTHER_FLOWS);
+	d.header = header = header_text(report, other_flows);
+	error = header ? print_rows(&d) : -ENOMEM;
+	free(header);
 	return fail(error);
 }
 
 /* A second array in the same document, of a report of its own. */
-static int print_flows(FILE *out, const struct reading *reading, struct names *names)
+static int write_flows(struct writer *w, const struct reading *reading, struct names *names)
 {
 	const struct view view = { .by = BY_FLOW };
 	struct report r = { .view = &view, .reading = reading, .names = names };
 	int error = report_init(&r);
 
 	if (!error)
-		error = print_array(out, &r);
+		error = write_array(w, &r);
 	report_free(&r);
 	return error;
 }
@@ -362,6 +345,7 @@ int json_whole(FILE *out, const struct reading *reading)
 {
 	const struct view view = { .by = BY_PROCESS };
 	struct report r = { .view = &view, .reading = reading };
+	struct writer w = { .out = out };
 	struct names names;
 	int error;
 
@@ -369,13 +353,13 @@ int json_whole(FILE *out, const struct reading *reading)
 	r.names = &names;
 	error = report_init(&r);
 	if (!error)
-		error = print_header(out, &r);
+		error = begin(&w, &r);
 	if (!error)
-		error = print_array(out, &r);
+		error = write_array(&w, &r);
 	if (!error)
-		error = print_flows(out, reading, &names);
+		error = write_flows(&w, reading, &names);
 	if (!error)
-		error = end(out, false);
+		error = end(&w);
 	report_free(&r);
 	names_free(&names);
 	return fail(error);

@@ -96,53 +96,55 @@ struct place {
 	size_t row;
 };
 
+/* Rows that have each other's places make circles: each moves on by one in its own. */
+static void put_in_order(struct process_row *rows, struct place *places, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct process_row first = rows[i];
+		size_t at = i, from;
+
+		for (; (from = places[at].row) != i; at = from) {
+			rows[at] = rows[from];
+			places[at].row = at;
+		}
+		rows[at] = first;
+		places[at].row = at;
+	}
+}
+
 /* Rows of the same key are of two generations, or one was read twice. */
-static size_t put_in_order(struct process_row *to, const struct process_row *from,
-			   const struct place *places, size_t n, bool generations)
+static size_t merge_rows(struct process_row *rows, size_t n, bool generations)
 {
 	size_t m = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct process_row *row = &from[places[i].row];
-
-		if (!m || compare_keys(&to[m - 1], row) != 0)
-			to[m++] = *row;
+		if (!m || compare_keys(&rows[m - 1], &rows[i]) != 0)
+			rows[m++] = rows[i];
 		else if (generations)
-			merge_process(&to[m - 1].p, &row->p);
+			merge_process(&rows[m - 1].p, &rows[i].p);
 	}
 	return m;
 }
 
 static int sort_processes(struct reading *r, bool generations)
 {
-	size_t n = r->n_processes, room = 64;
-	struct process_row *rows;
-	struct process_key *keys;
-	struct place *places;
+	size_t n = r->n_processes;
+	struct process_key *keys = reallocarray(r->keys, n + 1, sizeof(*keys));
+	struct place *places = reallocarray(NULL, n + 1, sizeof(*places));
 
-	/* As grow() makes room, so that it can go on with them. */
-	while (room < n)
-		room *= 2;
-	rows = reallocarray(NULL, room, sizeof(*rows));
-	keys = reallocarray(NULL, room, sizeof(*keys));
-	places = reallocarray(NULL, room, sizeof(*places));
-	if (!rows || !keys || !places) {
-		free(rows);
-		free(keys);
+	r->keys = keys ?: r->keys;
+	if (!keys || !places) {
 		free(places);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++)
 		places[i] = (struct place){ r->processes[i].key, i };
 	qsort(places, n, sizeof(*places), compare_keys);
-	n = put_in_order(rows, r->processes, places, n, generations);
-	for (size_t i = 0; i < n; i++)
-		keys[i] = rows[i].key;
+	put_in_order(r->processes, places, n);
 	free(places);
-	free(r->processes);
-	free(r->keys);
-	r->processes = rows;
-	r->keys = keys;
+	n = merge_rows(r->processes, n, generations);
+	for (size_t i = 0; i < n; i++)
+		keys[i] = r->processes[i].key;
 	r->n_processes = n;
 	return 0;
 }

@@ -8,9 +8,13 @@
 #define TEXT_TIME_LEN	 32
 #define TEXT_SIZE_LEN	 32
 #define TEXT_ADDRESS_LEN 48
+#define TEXT_NUMBER_LEN	 24
 
 /* Nanoseconds since the epoch as RFC 3339 in UTC, in whole seconds. Returns buf. */
 char *text_time(char buf[TEXT_TIME_LEN], __u64 epoch_ns);
+
+/* As printf() writes %lld, sooner. Returns buf. */
+char *text_number(char buf[TEXT_NUMBER_LEN], __s64 n);
 
 /* A span of time as its two largest units: "3d 4h", "59s". Returns buf. */
 char *text_age(char buf[TEXT_TIME_LEN], __u64 ns);

@@ -100,6 +100,15 @@ show() {
 }
 
 # bats test_tags=anywhere
+@test "show: a column that is asked for twice is one key, and so is one that the header has, too" {
+	three
+	is "$(netacct-show --json --comm aaa -o comm,uid,comm | grep -o '"processes":.*')" \
+		'"processes":[{"comm":"aaa","uid":0},{"comm":"aaa","uid":0}]}'
+	line=$(netacct-show --format jsonl --comm aaa --remote 127.0.0.0/8 -o comm,other_flows | head -n 1)
+	is "$(grep -o '"no_row".*' <<<"$line")" '"no_row":null,"other_flows":null,"comm":"aaa"}'
+}
+
+# bats test_tags=anywhere
 @test "show --to writes a file, whole or not at all" {
 	three
 	file=$BATS_TEST_TMPDIR/out.json
