@@ -72,7 +72,7 @@ COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
 FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
-HELPERS  := objects saved traffic uring ways
+HELPERS  := ledger objects saved traffic uring ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
@@ -110,7 +110,7 @@ $(build)/netacct-top $(build)/fuzz/options: LDLIBS += -lncursesw -ltinfo
 $(build)/tests/%: tests/%.c | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $< -pthread -o $@
 
-$(build)/tests/saved: tests/saved.c $(build)/libnetacct.a | $(build)/tests
+$(build)/tests/ledger $(build)/tests/saved: $(build)/tests/%: tests/%.c $(build)/libnetacct.a | $(build)/tests
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< $(build)/libnetacct.a $(LDLIBS) -o $@
 
 $(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests

@@ -142,6 +142,7 @@ static int print_line(struct document *d, const json_t *json)
 {
 	int error = print_compact(d->out, json, 0);
 
+	d->later = true;
 	if (!error && fputc('\n', d->out) == EOF)
 		error = write_error(d->out);
 	return error;
@@ -333,7 +334,8 @@ int json_document(FILE *out, struct report *report)
 	return fail(error);
 }
 
-int json_lines(FILE *out, struct report *report)
+/* header_alone: as a line of its own where there are no rows. */
+static int print_lines(FILE *out, struct report *report, bool header_alone)
 {
 	struct document d = document(out, report);
 	int error = -ENOMEM;
@@ -341,8 +343,15 @@ int json_lines(FILE *out, struct report *report)
 	d.header = make_header(report);
 	if (d.header)
 		error = print_rows(&d);
+	if (!error && header_alone && !d.later)
+		error = print_line(&d, d.header);
 	json_decref(d.header);
-	return fail(error);
+	return error;
+}
+
+int json_lines(FILE *out, struct report *report)
+{
+	return fail(print_lines(out, report, false));
 }
 
 /* A second array in the same document, of a report of its own. */
@@ -376,6 +385,23 @@ int json_whole(FILE *out, const struct reading *reading)
 		error = print_flows(out, reading, &names);
 	if (!error)
 		error = end(out, false);
+	report_free(&r);
+	names_free(&names);
+	return fail(error);
+}
+
+int json_whole_lines(FILE *out, const struct reading *reading)
+{
+	const struct view view = { .by = BY_PROCESS };
+	struct report r = { .view = &view, .reading = reading };
+	struct names names;
+	int error;
+
+	names_init(&names, reading->account);
+	r.names = &names;
+	error = report_init(&r);
+	if (!error)
+		error = print_lines(out, &r, true);
 	report_free(&r);
 	names_free(&names);
 	return fail(error);

@@ -557,6 +557,8 @@ static void settle(struct ledger *l)
 		for (size_t j = 0; j < n && !counters_zero(&s->missing); j++)
 			meet(&s->missing, &l->series[j]->gained);
 		meet(&s->missing, &s->living);
+		for (size_t j = 0; j < n && !counters_zero(&s->missing); j++)
+			meet(&s->missing, &l->series[j]->living);
 	}
 	for (size_t i = 0; i < n; i++) {
 		struct series *s = l->series[i];

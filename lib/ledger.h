@@ -10,7 +10,7 @@
  * to the label that it has now. Of processes that are gone, what rows of finished
  * gained beyond what was shown of them already; where that is not enough, they went
  * elsewhere, and what is short is taken from what had no row, from other finished
- * rows, from what the label itself gained, or it stays owed. So no series falls, and
+ * rows, from what living processes gained, or it stays owed. So no series falls, and
  * together they are what the account counted.
  *
  * It is pinned in the account's folder, as an array of bytes that can be mapped: to
