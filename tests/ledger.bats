@@ -3,7 +3,7 @@
 # bats file_tags=anywhere
 load helpers
 
-ACCOUNT=/sys/fs/bpf/netacct-test-ledger
+ACCOUNT=/sys/fs/bpf/ledger-netacct-test
 
 teardown() {
 	rm -rf "$ACCOUNT"

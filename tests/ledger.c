@@ -243,6 +243,7 @@ int main(int argc, char **argv)
 	m.exact = *argv[3] == 'e';
 	/* Those of an exact run have room, those of others have not. */
 	m.names = m.exact ? FEW : NAMES;
+	(void)pin_remove(a.pin_dir);
 	if (mkdir(a.pin_dir, 0700) < 0 || stat(a.pin_dir, &st) < 0)
 		err(EXIT_FAILURE, "%s", a.pin_dir);
 	a.folder = st.st_ino;
