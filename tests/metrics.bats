@@ -2,8 +2,6 @@
 # Metrics: series that only grow, and come to what was counted.
 load helpers
 
-PORT=7473
-
 # series BY LABEL [transmit|receive]: the bytes of a series in the reading that was taken last.
 series() {
 	awk -v want="netacct_${3:-transmit}_bytes_total{$1=\"$2\"}" \
@@ -56,30 +54,6 @@ take() {
 	between "$before" "$(sums "$file")" "$(totals)" || return
 	[ ! -e "$file.old" ] || grew "$file.old" "$file" || return
 	cp "$file" "$file.old"
-}
-
-# A process that does what it is told: speaker_start, tell COMMAND. Its socket is descriptor 5.
-# shellcheck disable=SC2016 # it is its loop
-LOOP='while read -r line; do eval "$line"; echo done; done'
-speaker_start() {
-	socat -u "UDP4-RECV:$PORT,bind=127.0.0.1" /dev/null 3>&- &
-	eventually "somebody listens" bash -c "ss -Hlun 'sport = :$PORT' | grep -q ."
-	coproc SPEAKER { exec bash -c "$LOOP" 3>&-; }
-	tell "exec 5>/dev/udp/127.0.0.1/$PORT"
-}
-
-tell() {
-	echo "$1" >&"${SPEAKER[1]}"
-	read -r -t 20 -u "${SPEAKER[0]}" line && is "$line" "done"
-}
-
-rename() {
-	tell "echo '$1' >/proc/\$\$/comm"
-}
-
-# say N: so many bytes.
-say() {
-	tell "printf '%*s' $1 >&5"
 }
 
 @test "metrics: a series for each comm, user, cgroup, protocol and netns" {
