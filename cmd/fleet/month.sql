@@ -7,7 +7,7 @@
 -- (boot_id, loaded_at, generation), and by the row in it.
 WITH line AS (
 	SELECT value AS j
-	FROM fsdir(rtrim(:files, replace(:files, '/', ''))) AS file,
+	FROM fsdir(rtrim(rtrim(:files, replace(:files, '/', '')), '/')) AS file,
 	     json_each('[' || replace(rtrim(CAST(file.data AS TEXT), char(10)), char(10), ',') || ']')
 	WHERE file.name GLOB :files
 ), row AS (
