@@ -208,38 +208,45 @@ static int parse(struct ledger *l, const void *bytes, size_t size)
 	return err ?: take_rest(l, &h, s + h.n_series);
 }
 
-static int map_bytes(int fd, size_t size, void **bytes)
+static void *map_bytes(int fd, size_t size)
 {
-	*bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	return *bytes == MAP_FAILED ? -errno : 0;
+	return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+/* A copy, which nobody changes as it is looked at. */
+static int copy_array(int fd, void **bytes, size_t *size)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	void *mapped;
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return -errno;
+	*size = (size_t)info.max_entries * LEDGER_BLOCK;
+	mapped = map_bytes(fd, *size);
+	/* An array that is not ours cannot be mapped. */
+	if (mapped == MAP_FAILED)
+		return errno == ENOMEM ? -ENOMEM : -EPROTO;
+	*bytes = copy(mapped, info.max_entries, LEDGER_BLOCK);
+	munmap(mapped, *size);
+	return *bytes ? 0 : -ENOMEM;
 }
 
 static int read_pin(struct ledger *l)
 {
 	struct pin_shape shape = shape_of(grouping_name(l->by));
-	struct bpf_map_info info = {};
-	__u32 len = sizeof(info);
-	void *bytes = NULL, *own;
+	void *bytes = NULL;
 	size_t size = 0;
 	int fd, err;
 
 	fd = pin_open(l->folder, &shape, true);
 	if (fd < 0)
 		return fd;
-	err = bpf_obj_get_info_by_fd(fd, &info, &len);
-	if (!err) {
-		size = (size_t)info.max_entries * LEDGER_BLOCK;
-		err = map_bytes(fd, size, &bytes);
-		/* An array that is not ours cannot be mapped. */
-		err = err == -ENOMEM ? err : err ? -EPROTO : 0;
-	}
+	err = copy_array(fd, &bytes, &size);
 	close(fd);
-	if (err < 0)
-		return err;
-	own = copy(bytes, 1, size);
-	munmap(bytes, size);
-	err = own ? parse(l, own, size) : -ENOMEM;
-	free(own);
+	if (!err)
+		err = parse(l, bytes, size);
+	free(bytes);
 	return err;
 }
 
@@ -366,7 +373,7 @@ static char *name_owner(const struct ledger *l, const struct owner *o, struct na
 /* The series of a label; a new one if there is room, else that of the others. */
 static int find_label(struct ledger *l, const char *text, __u32 *series)
 {
-	struct series key, *const *found;
+	struct series key = {}, *const * found;
 	int err;
 
 	shorten(key.s.label, text);
@@ -656,8 +663,9 @@ static int make_map(const struct ledger *l)
 			    &opts);
 	if (fd < 0)
 		return fd;
-	err = map_bytes(fd, blocks * LEDGER_BLOCK, &bytes);
-	if (err < 0) {
+	bytes = map_bytes(fd, blocks * LEDGER_BLOCK);
+	if (bytes == MAP_FAILED) {
+		err = -errno;
 		close(fd);
 		return err;
 	}

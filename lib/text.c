@@ -113,7 +113,7 @@ char *text_utf8(const char *s)
 	return out;
 }
 
-static char *without_control(const char *s, char kept)
+static char *without_control(const char *s, unsigned char kept)
 {
 	char *plain = text_utf8(s), *to = plain;
 
