@@ -643,12 +643,14 @@ static void put(const struct ledger *l, void *bytes)
 {
 	struct ledger_head *head = bytes;
 	struct ledger_series *s = (struct ledger_series *)(head + 1);
-	struct ledger_name *names;
+	struct ledger_part *parts = (struct ledger_part *)(s + l->head.n_series);
+	struct ledger_name *names = (struct ledger_name *)(parts + l->n_parts);
 
 	*head = l->head;
-	for (size_t i = 0; i < head->n_series; i++)
+	for (size_t i = 0; i < l->head.n_series; i++)
 		*s++ = l->series[i]->s;
-	names = mempcpy(s, l->parts, l->n_parts * sizeof(*l->parts));
+	for (size_t i = 0; i < l->n_parts; i++)
+		*parts++ = l->parts[i];
 	twalk_r(l->names, put_name, &names);
 }
 

@@ -21,3 +21,9 @@ teardown() {
 		ledger "$ACCOUNT" $seed wild
 	done
 }
+
+@test "series: what somebody has written to is refused, or does no harm" {
+	for ((seed = 1; seed <= $(scaled 20); seed++)); do
+		ledger "$ACCOUNT" $seed spoilt
+	done
+}

@@ -2,21 +2,27 @@
 /*
  * ledger - an account that is made up, and what its ledger says of it
  *
- *	ledger DIR SEED exact|wild
+ *	ledger DIR SEED exact|wild|spoilt
  *
  * Processes move bytes, are renamed, end, and are folded into few rows of finished,
  * or into no row; there are resets, and readings that are written down and never
  * shown. No series may fall but by a reset, and together they are all bytes. exact:
  * a process is only folded under the name that it was read by last: each byte is then
- * known to be of one name. DIR lies in a BPF file system, and is removed.
+ * known to be of one name. spoilt: somebody writes to what is pinned, and either that is
+ * found or it does no harm. DIR lies in a BPF file system, and is removed.
  */
 #include <err.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
 
 #include "counters.h"
 #include "ledger.h"
@@ -29,7 +35,7 @@
 #define FEW	  24
 
 struct model {
-	bool exact;
+	bool exact, spoilt;
 	__u64 generation;
 	struct process_row processes[PROCESSES];
 	struct counters unshown[PROCESSES]; /* of it, since it was read last */
@@ -177,6 +183,47 @@ static void check(struct model *m, const struct ledger *l, enum grouping by, boo
 		differ("the sum", grouping_name(by), &sum, &m->total);
 }
 
+/* What is pinned gets a few bytes of somebody's. */
+static void spoil(const struct account *a, enum grouping by)
+{
+	struct pin_shape shape = { grouping_name(by), BPF_MAP_TYPE_ARRAY, sizeof(__u32),
+				   LEDGER_BLOCK };
+	char folder[PATH_MAX];
+	__u8 *block = NULL;
+	int fd;
+
+	if (path_join(folder, a->pin_dir, PIN_METRICS) < 0)
+		err(EXIT_FAILURE, "%s", a->pin_dir);
+	fd = pin_open(folder, &shape, true);
+	if (fd >= 0)
+		block = mmap(NULL, LEDGER_BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (fd < 0 || block == MAP_FAILED)
+		err(EXIT_FAILURE, "%s", folder);
+	/* The head decides most. */
+	for (int n = below(4); n >= 0; n--)
+		block[below(below(2) ? sizeof(struct ledger_head) : LEDGER_BLOCK)] =
+			below(2) ? below(256) : below(3);
+	munmap(block, LEDGER_BLOCK);
+	close(fd);
+}
+
+/* False: it was refused, and is taken away as the message says. */
+static bool is_taken(struct model *m, const struct account *a, enum grouping by, int error)
+{
+	char path[PATH_MAX];
+
+	if (error == -EPROTO && m->spoilt) {
+		snprintf(path, sizeof(path), "%s/" PIN_METRICS "/%s", a->pin_dir,
+			 grouping_name(by));
+		if (unlink(path) < 0)
+			err(EXIT_FAILURE, "%s", path);
+		return false;
+	}
+	if (error)
+		err(EXIT_FAILURE, "the ledger");
+	return true;
+}
+
 /* left_out: of the rows the last, as where others are deleted while they are read. */
 static void take(struct model *m, const struct account *a, enum grouping by, bool show,
 		 bool left_out)
@@ -197,12 +244,14 @@ static void take(struct model *m, const struct account *a, enum grouping by, boo
 	error = ledger_open(&l, a, by);
 	if (!error)
 		error = ledger_add(l, &r, &names);
-	if (error)
-		err(EXIT_FAILURE, "the ledger");
-	if (by == BY_COMM)
-		read_all(m);
-	if (show)
-		check(m, l, by, !left_out);
+	if (is_taken(m, a, by, error)) {
+		if (by == BY_COMM)
+			read_all(m);
+		if (m->spoilt)
+			spoil(a, by);
+		else if (show)
+			check(m, l, by, !left_out);
+	}
 	ledger_close(l);
 	names_free(&names);
 }
@@ -237,10 +286,11 @@ int main(int argc, char **argv)
 	struct stat st;
 
 	if (argc != 4)
-		errx(2, "usage: ledger DIR SEED exact|wild");
+		errx(2, "usage: ledger DIR SEED exact|wild|spoilt");
 	a.pin_dir = argv[1];
 	srandom((unsigned int)strtoul(argv[2], NULL, 10));
 	m.exact = *argv[3] == 'e';
+	m.spoilt = *argv[3] == 's';
 	/* Those of an exact run have room, those of others have not. */
 	m.names = m.exact ? FEW : NAMES;
 	(void)pin_remove(a.pin_dir);
