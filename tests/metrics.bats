@@ -180,7 +180,18 @@ take() {
 	is "$(series comm aaa)" 20014
 }
 
-@test "metrics: killed anywhere, no series falls, and no byte is shown twice" {
+# fail_at CALL N COMMAND...: lets its Nth call of this name fail; it does without, or says in one line that it cannot.
+fail_at() {
+	local status=0 said
+
+	said=$(ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e "trace=$1" -e "inject=$1:error=ENOMEM:when=$2" \
+		-- "${@:3}" 2>&1) || status=$?
+	[ "$status" -eq 0 ] && return
+	is "$status $(wc -l <<<"$said")" "1 1"
+	has "$said" "netacct-"
+}
+
+@test "metrics: killed anywhere, or refused a system call, no series falls and no byte is shown twice" {
 	local sent=0 call n last
 
 	needs strace
@@ -199,6 +210,7 @@ take() {
 			sent=$((sent + 10))
 			kill_at "$call" "$n" netacct-show --format prometheus --by comm --to "$BATS_TEST_TMPDIR/other"
 			[ "$((n % 2))" -eq 0 ] || take comm
+			fail_at "$call" "$n" netacct-show --format prometheus --by comm --to "$BATS_TEST_TMPDIR/other"
 			rename even
 			take comm
 		done
