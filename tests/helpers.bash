@@ -332,7 +332,7 @@ tell() {
 }
 
 rename() {
-	tell "echo '$1' >/proc/\$\$/comm"
+	tell "printf %s '$1' >/proc/\$\$/comm"
 }
 
 # say N: so many bytes.
