@@ -2,6 +2,13 @@
 # Metrics: series that only grow, and come to what was counted.
 load helpers
 
+CGROUPS=
+
+teardown() {
+	clean_up
+	[ ! -d "$CGROUPS/netacct-test" ] || find "$CGROUPS/netacct-test" -depth -type d -exec rmdir {} \;
+}
+
 # series BY LABEL [transmit|receive]: the bytes of a series in the reading that was taken last.
 series() {
 	awk -v want="netacct_${3:-transmit}_bytes_total{$1=\"$2\"}" \
@@ -128,6 +135,34 @@ take() {
 	tell "echo done; exit"
 	take comm
 	is "$(series comm first) $(series comm second) $(series comm third)" "121 3 57"
+}
+
+# bats test_tags=anywhere
+@test "metrics: what was moved in a cgroup stays with it, under the name it had, when it is gone too" {
+	CGROUPS=$(findmnt -n -o TARGET -t cgroup2 | head -n 1) || true
+	[ -n "$CGROUPS" ] || skip "needs the unified hierarchy of cgroups, mounted"
+	mkdir -p "$CGROUPS/netacct-test"/{one,two/three/four}
+	netacct-load
+	speaker_start
+	tell "echo \$\$ >$CGROUPS/netacct-test/one/cgroup.procs"
+	say 100
+	take cgroup
+	is "$(series cgroup /netacct-test/one)" 100
+	tell "echo \$\$ >$CGROUPS/netacct-test/two/three/four/cgroup.procs"
+	say 20
+	take cgroup
+	is "$(series cgroup /netacct-test/one) $(series cgroup /netacct-test/two/three/four)" "100 20"
+	tell "echo done; exit"
+	find "$CGROUPS/netacct-test" -depth -type d -exec rmdir {} \;
+	take cgroup
+	is "$(series cgroup /netacct-test/one) $(series cgroup /netacct-test/two/three/four)" "100 20"
+	is "$(series cgroup three/four)" ""
+	# One that is made again has its series.
+	mkdir -p "$CGROUPS/netacct-test/one"
+	# shellcheck disable=SC2016 # the shell's own
+	bash -c 'echo $$ >"$0/cgroup.procs"; printf 123 >"/dev/udp/127.0.0.1/$1"' "$CGROUPS/netacct-test/one" "$SPEAKER_PORT"
+	take cgroup
+	is "$(series cgroup /netacct-test/one) $(series cgroup /netacct-test/two/three/four)" "103 20"
 }
 
 @test "metrics: ended processes, and folded ones, keep what they moved where it was" {
