@@ -28,6 +28,7 @@ KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cp
 	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
 FUZZ_NEEDS  := clang:clang libclang-rt-dev:../lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a
 BENCH_NEEDS := bsdextrautils:column procps:top tmux:tmux
+FLEET_NEEDS := curl:curl jq:jq prometheus:prometheus prometheus-node-exporter:prometheus-node-exporter sqlite3:sqlite3
 NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
 
 # Where administrators' commands are, for those who are not.
@@ -72,11 +73,11 @@ COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
 FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
-HELPERS  := objects saved traffic uring ways
+HELPERS  := ledger objects saved traffic uring ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
-SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/fleet tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
 
 all: $(addprefix $(build)/,$(COMMANDS))
 
@@ -110,7 +111,7 @@ $(build)/netacct-top $(build)/fuzz/options: LDLIBS += -lncursesw -ltinfo
 $(build)/tests/%: tests/%.c | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $< -pthread -o $@
 
-$(build)/tests/saved: tests/saved.c $(build)/libnetacct.a | $(build)/tests
+$(build)/tests/ledger $(build)/tests/saved: $(build)/tests/%: tests/%.c $(build)/libnetacct.a | $(build)/tests
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $< $(build)/libnetacct.a $(LDLIBS) -o $@
 
 $(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests
@@ -197,6 +198,14 @@ run-check-faults: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) RESETS=10000 UPGRADES=100 KILLS=100 \
 		tests/locked $(BATS) -f together tests/lossless.bats
 
+# At home with Prometheus, node_exporter and SQL, as Debian has them.
+check-fleet: root
+	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(FLEET_NEEDS)"
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
+
+run-check-fleet: all $(HELPERS:%=$(build)/tests/%)
+	$(Q)BUILD=$(CURDIR)/$(build) timeout 300 tests/locked $(BATS) --timing tests/fleet
+
 # What it costs: ratios, each measured beside what it is compared with.
 bench: root
 	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(BENCH_NEEDS)"
@@ -259,7 +268,7 @@ uninstall:
 clean:
 	rm -rf build
 
-.PHONY: all deps bench run-bench demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
+.PHONY: all deps bench run-bench demo check check-faults check-fleet check-kernels root run-demo run-check run-check-faults run-check-fleet run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -37,6 +37,7 @@
 #define PIN_SWITCHES	"switches" /* a folder: the ARRAY_OF_MAPS of each table below */
 #define PIN_RESTORED	"restored" /* a link to the file that the account began with */
 #define PIN_FILTERS	"filters"  /* a folder: a link for each user and cgroup that is counted */
+#define PIN_METRICS	"metrics"  /* a folder: what was shown of each --by, see lib/ledger.h */
 #define PIN_CURRENT	"current"  /* a link to the folder of the newest generation */
 
 /* Pinned in the folder of each generation, which is named for its number. */

@@ -16,11 +16,15 @@ static const char usage[] =
 	"old reading or in the new one, never in both or in none.\n"
 	"\n"
 	"  -j, --json         print what was counted since the reset before\n"
-	"      --to FILE      the same, to a file\n" CLI_USAGE;
+	"      --format NAME  the same as json: one document, on one line; or as jsonl:\n"
+	"                     each process on a line of its own\n"
+	"      --to FILE      the same, to a file; as JSON unless --format says "
+	"otherwise\n" CLI_USAGE;
 
-enum { TO = CLI_OWN };
+enum { FORMAT = CLI_OWN, TO };
 
 static const struct option options[] = {
+	{ "format", required_argument, NULL, FORMAT },
 	{ "json", no_argument, NULL, 'j' },
 	{ "to", required_argument, NULL, TO },
 	CLI_LONG,
@@ -32,11 +36,11 @@ static const struct option options[] = {
  * more than one generation that waits, however many resets are killed. Returns
  * what has to be said of it if anything fails later.
  */
-static const char *print_pending(const struct account *a, struct output *out)
+static const char *print_pending(const struct account *a, struct output *out, bool lines)
 {
 	int err, found;
 
-	err = found = take_pending(a, out->file);
+	err = found = take_pending(a, out->file, lines);
 	if (err > 0)
 		err = output_continue(out);
 	if (err < 0)
@@ -45,27 +49,27 @@ static const char *print_pending(const struct account *a, struct output *out)
 	return found ? "what an earlier reset left is written, but " : "";
 }
 
-static void print_generation(const struct account *a, struct output *out, __u64 number,
+static void print_generation(const struct account *a, struct output *out, __u64 number, bool lines,
 			     const char *but)
 {
 	int err;
 
-	err = take_generation(a, number, out->file);
+	err = take_generation(a, number, out->file, lines);
 	if (!err)
 		err = output_commit(out);
 	if (err < 0)
 		cli_fail(err, "cannot write to %s; %sthe next reset prints it again", out->to, but);
 }
 
-/* out: where the old generation goes, or NULL. */
-static void reset(const struct cli *cli, const struct account *a, struct output *out)
+/* out: where the old generation goes, or NULL; lines: how. */
+static void reset(const struct cli *cli, const struct account *a, struct output *out, bool lines)
 {
 	__u64 old = a->state->generation;
 	const char *but = "";
 	int err;
 
 	if (out)
-		but = print_pending(a, out);
+		but = print_pending(a, out, lines);
 	err = generation_drop_others(a);
 	if (!err)
 		err = generation_prepare(a);
@@ -83,7 +87,7 @@ static void reset(const struct cli *cli, const struct account *a, struct output 
 			 out ? "the next reset prints what was in the old ones"
 			     : "all is reset, and the next reset puts it right");
 	if (out)
-		print_generation(a, out, old, but);
+		print_generation(a, out, old, lines, but);
 	/* No failure: who throws away what failed commands wrote would have nothing. */
 	err = generation_drop_others(a);
 	if (err < 0)
@@ -93,7 +97,7 @@ static void reset(const struct cli *cli, const struct account *a, struct output 
 int main(int argc, char **argv)
 {
 	const char *to = NULL;
-	bool print = false;
+	bool print = false, lines = false;
 	struct account a;
 	struct cli cli;
 	int c, turn;
@@ -102,6 +106,11 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, CLI_SHORT "j", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
+			print = true;
+			lines = false;
+			break;
+		case FORMAT:
+			lines = cli_lines(optarg);
 			print = true;
 			break;
 		case TO:
@@ -116,7 +125,7 @@ int main(int argc, char **argv)
 
 	cli_open(&cli, &a, true);
 	turn = cli_turn(&cli, &a);
-	reset(&cli, &a, print ? cli_output(to) : NULL);
+	reset(&cli, &a, print ? cli_output(to) : NULL, lines);
 	close(turn);
 	account_close(&a);
 	return EXIT_SUCCESS;

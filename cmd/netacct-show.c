@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "columns.h"
 #include "json.h"
+#include "metrics.h"
 #include "table.h"
 
 static const char usage[] =
@@ -23,7 +24,7 @@ static const char usage[] =
 	"\n"
 	"      --by KEY       process, comm, user, cgroup, flow, remote, port,\n"
 	"                     protocol or netns\n"
-	"      --format NAME  table, json or jsonl\n"
+	"      --format NAME  table, json, jsonl or prometheus\n"
 	"  -j, --json         the same as --format json: one document, on one line\n"
 	"      --pretty       JSON on many lines\n"
 	"      --to FILE      write to a file, which is replaced only when all is written\n"
@@ -71,7 +72,7 @@ static const struct option options[] = {
 	{},
 };
 
-enum format { TABLE, JSON, JSONL };
+enum format { TABLE, JSON, JSONL, PROMETHEUS };
 
 struct show {
 	struct view view;
@@ -112,12 +113,12 @@ static const char *whole_usage(void)
 
 static enum format parse_format(const char *name)
 {
-	static const char *const names[] = { "table", "json", "jsonl" };
+	static const char *const names[] = { "table", "json", "jsonl", "prometheus" };
 
-	for (int i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (!strcmp(name, names[i]))
 			return i;
-	cli_misuse("--format takes table, json or jsonl, not '%s'", name);
+	cli_misuse("--format takes table, json, jsonl or prometheus, not '%s'", name);
 }
 
 static void set_rows(struct show *s, const char *text)
@@ -182,6 +183,22 @@ static void parse_option(struct show *s, struct cli *cli, int c)
 	}
 }
 
+/* Its series are all there is, under names that stay. */
+static void settle_metrics(const struct show *s)
+{
+	const struct view *view = &s->view;
+
+	if (!ledger_keeps(view->by))
+		cli_misuse("--format prometheus needs --by comm, user, cgroup, protocol or netns");
+	if (s->interval)
+		cli_misuse("--format prometheus takes no interval: run it from a timer");
+	if (filter_active(&view->filter))
+		cli_misuse("--format prometheus takes no filters: its series are of everything");
+	if (view->sorted || s->output || view->numeric)
+		cli_misuse("--format prometheus takes no --sort, --rows, --output, --resolve or "
+			   "--numeric");
+}
+
 /* What can only be judged when all options are known. */
 static void settle(struct show *s)
 {
@@ -210,6 +227,8 @@ static void settle(struct show *s)
 		view->resolve |= view->columns[i]->id == COLUMN_REMOTE_NAME;
 	/* All rows are gathered first, so that their names are looked up together. */
 	view->sorted |= view->resolve;
+	if (s->format == PROMETHEUS)
+		settle_metrics(s);
 }
 
 static void parse(struct show *s, struct cli *cli, int argc, char **argv)
@@ -252,6 +271,76 @@ static void drop(struct taken *t)
 	past_flows_free(&t->flows);
 	reading_free(&t->reading);
 	account_close(&t->account);
+}
+
+static void __attribute__((noreturn))
+ledger_failed(const struct show *s, const struct cli *cli, int error)
+{
+	const char *by = grouping_name(s->view.by);
+
+	switch (error) {
+	case -EPROTO:
+		cli_fail(0, "%s/" PIN_METRICS "/%s is not what this version writes; remove it",
+			 cli->pin_dir, by);
+	case -EBUSY:
+		cli_fail(0, "another command is reading %s for Prometheus", cli->pin_dir);
+	case -EACCES:
+	case -EPERM:
+		cli_fail(error,
+			 "cannot write down in %s/" PIN_METRICS " what was shown: it needs "
+			 "root",
+			 cli->pin_dir);
+	default:
+		cli_failed_on(cli, error, "cannot read");
+	}
+}
+
+/* Readings of one ledger take turns, so that none is older than what is written down. */
+static struct ledger *take_ledger(struct taken *t, const struct show *s, const struct cli *cli)
+{
+	struct ledger *ledger;
+	int error, tries = 0;
+
+	do {
+		cli_open(cli, &t->account, false);
+		error = ledger_open(&ledger, &t->account, s->view.by);
+		if (!error)
+			error = reading_take(&t->reading, &t->account);
+		if (error < 0) {
+			ledger_close(ledger);
+			account_close(&t->account);
+		}
+	} while ((error == -EAGAIN || error == -ENOENT) && ++tries < CLI_TRIES);
+	if (error < 0)
+		ledger_failed(s, cli, error);
+	return ledger;
+}
+
+static void show_metrics(const struct show *s, const struct cli *cli)
+{
+	struct ledger *ledger;
+	struct names names;
+	struct taken t;
+	int error;
+
+	ledger = take_ledger(&t, s, cli);
+	names_init(&names, &t.account);
+	error = ledger_add(ledger, &t.reading, &names);
+	if (error < 0)
+		ledger_failed(s, cli, error);
+	error = metrics_traffic(out->file, ledger, s->view.by);
+	if (!error && !s->view.no_header)
+		error = metrics_account(out->file, &t.reading);
+	if (!error)
+		error = output_share(out);
+	if (error && ferror(out->file))
+		cli_fail(error, "cannot write to %s", out->to);
+	if (error)
+		cli_fail(error, "cannot show the reading");
+	names_free(&names);
+	reading_free(&t.reading);
+	ledger_close(ledger);
+	account_close(&t.account);
 }
 
 static int print(const struct show *s, struct report *report)
@@ -392,7 +481,9 @@ int main(int argc, char **argv)
 			cli_fail(-ENOMEM, "cannot look up names");
 	}
 	out = cli_output(s.to);
-	if (s.interval) {
+	if (s.format == PROMETHEUS) {
+		show_metrics(&s, &cli);
+	} else if (s.interval) {
 		block_signals();
 		run(&s, &cli);
 	} else {

@@ -19,11 +19,15 @@ static const char usage[] =
 	"that was killed has left.\n"
 	"\n"
 	"  -j, --json         print a last reading\n"
-	"      --to FILE      the same, to a file\n" CLI_USAGE;
+	"      --format NAME  the same as json: one document, on one line; or as jsonl:\n"
+	"                     each process on a line of its own\n"
+	"      --to FILE      the same, to a file; as JSON unless --format says "
+	"otherwise\n" CLI_USAGE;
 
-enum { TO = CLI_OWN };
+enum { FORMAT = CLI_OWN, TO };
 
 static const struct option options[] = {
+	{ "format", required_argument, NULL, FORMAT },
 	{ "json", no_argument, NULL, 'j' },
 	{ "to", required_argument, NULL, TO },
 	CLI_LONG,
@@ -31,15 +35,15 @@ static const struct option options[] = {
 };
 
 /* Prints what is left to print, after counting has stopped. */
-static int print_last(const struct account *a, struct output *out)
+static int print_last(const struct account *a, struct output *out, bool lines)
 {
 	int err;
 
 	err = generation_set_counting(a, false);
 	if (!err)
-		err = take_pending(a, out->file);
+		err = take_pending(a, out->file, lines);
 	if (err >= 0)
-		err = take_generation(a, a->state->generation, out->file);
+		err = take_generation(a, a->state->generation, out->file, lines);
 	if (!err)
 		err = output_commit(out);
 	if (err < 0)
@@ -47,10 +51,10 @@ static int print_last(const struct account *a, struct output *out)
 	return err;
 }
 
-static void output_last(const struct cli *cli, const struct account *a, const char *to)
+static void output_last(const struct cli *cli, const struct account *a, const char *to, bool lines)
 {
 	struct output *out = cli_output(to);
-	int err = print_last(a, out);
+	int err = print_last(a, out, lines);
 
 	if (err == -ENOENT || err == -EPROTO)
 		cli_check_damage(cli);
@@ -76,7 +80,7 @@ static void outlive_second(const struct account *a)
  * The turn stays ours until the end: nobody else changes the account any more.
  * False: there is none, but leftovers may be there.
  */
-static bool take_last(const struct cli *cli, bool print, const char *to)
+static bool take_last(const struct cli *cli, bool print, const char *to, bool lines)
 {
 	struct account a;
 	int err;
@@ -93,7 +97,7 @@ static bool take_last(const struct cli *cli, bool print, const char *to)
 	if (print || a.state->generation > 0)
 		outlive_second(&a);
 	if (print)
-		output_last(cli, &a, to);
+		output_last(cli, &a, to, lines);
 	account_close(&a);
 	return true;
 }
@@ -101,7 +105,7 @@ static bool take_last(const struct cli *cli, bool print, const char *to)
 int main(int argc, char **argv)
 {
 	const char *to = NULL;
-	bool print = false, there;
+	bool print = false, lines = false, there;
 	struct cli cli;
 	int c, lock, err;
 
@@ -109,6 +113,11 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, CLI_SHORT "j", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
+			print = true;
+			lines = false;
+			break;
+		case FORMAT:
+			lines = cli_lines(optarg);
 			print = true;
 			break;
 		case TO:
@@ -130,7 +139,7 @@ int main(int argc, char **argv)
 		cli_fail(lock, "cannot unload %s: it needs root", cli.pin_dir);
 	if (lock < 0)
 		cli_fail(lock, "cannot lock the folder of %s", cli.pin_dir);
-	there = take_last(&cli, print, to);
+	there = take_last(&cli, print, to, lines);
 	err = hooks_unload(cli.pin_dir);
 	/* Leftovers have nothing to print: what was to be printed was, or was not wanted. */
 	if (err == -ENOENT || (!err && print && !there))

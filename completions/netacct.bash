@@ -15,7 +15,7 @@ _netacct() {
 		mapfile -t COMPREPLY < <(compgen -P "$list" -W \
 			"$("$command" -o help 2>/dev/null | awk '{ print $1 }')" -- "$word")
 		;;
-	--format) mapfile -t COMPREPLY < <(compgen -W "table json jsonl" -- "$word") ;;
+	--format) mapfile -t COMPREPLY < <(compgen -W "table json jsonl prometheus" -- "$word") ;;
 	--hooks) mapfile -t COMPREPLY < <(compgen -W "auto tp_btf tracepoint kprobe" -- "$word") ;;
 	--group) mapfile -t COMPREPLY < <(compgen -g -- "$word") ;;
 	--user) mapfile -t COMPREPLY < <(compgen -P "$list" -u -- "$word") ;;

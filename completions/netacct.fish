@@ -12,7 +12,7 @@ function __netacct
         case --sort -o --output
             $command -o help 2>/dev/null | string replace -r '^\s*(\S+)\s+(.*)' "$list"'$1\t$2'
         case --format
-            printf '%s\n' table json jsonl
+            printf '%s\n' table json jsonl prometheus
         case --hooks
             printf '%s\n' auto tp_btf tracepoint kprobe
         case --group

@@ -10,7 +10,7 @@ esac
 case $previous in
 --by) compadd -- ${(f)"$($command --by help 2>/dev/null)"} ;;
 --sort | -o | --output) compadd -- ${${(f)"$($command -o help 2>/dev/null)"}/(#m)*/${${=MATCH}[1]}} ;;
---format) compadd table json jsonl ;;
+--format) compadd table json jsonl prometheus ;;
 --hooks) compadd auto tp_btf tracepoint kprobe ;;
 --group) _groups ;;
 --user) _users ;;

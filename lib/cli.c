@@ -209,6 +209,13 @@ bool cli_filter(struct filter *f, int c)
 	}
 }
 
+bool cli_lines(const char *format)
+{
+	if (strcmp(format, "json") != 0 && strcmp(format, "jsonl") != 0)
+		cli_misuse("--format takes json or jsonl, not '%s'", format);
+	return format[4];
+}
+
 double cli_interval(const char *text)
 {
 	char *end;

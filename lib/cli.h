@@ -113,6 +113,9 @@ enum grouping cli_grouping(const char *name);
 bool cli_filter(struct filter *f, int c);
 double cli_interval(const char *text);
 
+/* --format of those that take something out: whether it is jsonl, and not json. */
+bool cli_lines(const char *format);
+
 /* Says that nothing is loaded, what to run, and exits with status 3. */
 void cli_not_loaded(const struct cli *cli) __attribute__((noreturn));
 

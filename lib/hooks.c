@@ -382,6 +382,18 @@ int hooks_load(const char *pin_dir, const struct load_options *o, char what[LOAD
 	return fail(err);
 }
 
+/* Who writes it is about to put something into a folder that is to be removed. */
+static void wait_for_ledger(const char *dir)
+{
+	char folder[PATH_MAX];
+	int lock = -1;
+
+	if (path_join(folder, dir, PIN_METRICS) == 0)
+		lock = pin_lock(folder, LOCK_SECONDS);
+	if (lock >= 0)
+		close(lock);
+}
+
 int hooks_unload(const char *pin_dir)
 {
 	char gone[PATH_MAX];
@@ -407,6 +419,7 @@ int hooks_unload(const char *pin_dir)
 	account_close(&a);
 	if (rename(pin_dir, gone) < 0)
 		return fail(-errno);
+	wait_for_ledger(gone);
 	err = pin_remove_and_wait(gone);
 	return err < 0 ? err : probes_remove(pin_dir);
 }

@@ -20,6 +20,7 @@ struct document {
 	struct report *report;
 	struct view view;   /* with the columns that are shown */
 	const char *header; /* what each line repeats, or NULL */
+	bool printed;	    /* a row was */
 };
 
 /* Takes value over; false if there is no memory, or was none for the value. */
@@ -68,16 +69,18 @@ static void write_value(struct writer *w, const struct column *column, const str
 	}
 }
 
+/* NULL: what each line repeats, alone. */
 static int print_row(void *arg, const struct row *row)
 {
 	struct document *d = arg;
 	struct value v;
 
+	d->printed = true;
 	write_open(d->w, NULL, '{');
 	if (d->header)
 		write_members(d->w, d->header);
 	/* Asked each time, since what a column looks up sets errno, too. */
-	for (size_t i = 0; i < d->view.n_columns && !writer_error(d->w); i++) {
+	for (size_t i = 0; row && i < d->view.n_columns && !writer_error(d->w); i++) {
 		column_get(d->report, row, d->view.columns[i], &v);
 		write_value(d->w, d->view.columns[i], &v);
 	}
@@ -311,7 +314,8 @@ static bool put_first(struct view *view, enum column_id id)
 	return true;
 }
 
-int json_lines(FILE *out, struct report *report)
+/* header_alone: as a line of its own where there are no rows. */
+static int print_lines(FILE *out, struct report *report, bool header_alone)
 {
 	struct writer w = { .out = out };
 	struct document d = document(&w, report);
@@ -324,8 +328,15 @@ int json_lines(FILE *out, struct report *report)
 		other_flows = !put_first(&d.view, COLUMN_OTHER_FLOWS);
 	d.header = header = header_text(report, other_flows);
 	error = header ? print_rows(&d) : -ENOMEM;
+	if (!error && header_alone && !d.printed)
+		error = print_row(&d, NULL);
 	free(header);
-	return fail(error);
+	return error;
+}
+
+int json_lines(FILE *out, struct report *report)
+{
+	return fail(print_lines(out, report, false));
 }
 
 /* A second array in the same document, of a report of its own. */
@@ -360,6 +371,23 @@ int json_whole(FILE *out, const struct reading *reading)
 		error = write_flows(&w, reading, &names);
 	if (!error)
 		error = end(&w);
+	report_free(&r);
+	names_free(&names);
+	return fail(error);
+}
+
+int json_whole_lines(FILE *out, const struct reading *reading)
+{
+	const struct view view = { .by = BY_PROCESS };
+	struct report r = { .view = &view, .reading = reading };
+	struct names names;
+	int error;
+
+	names_init(&names, reading->account);
+	r.names = &names;
+	error = report_init(&r);
+	if (!error)
+		error = print_lines(out, &r, true);
 	report_free(&r);
 	names_free(&names);
 	return fail(error);

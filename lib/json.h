@@ -28,6 +28,9 @@ int json_lines(FILE *out, struct report *report);
  */
 int json_whole(FILE *out, const struct reading *reading);
 
+/* The same as json_lines() of its processes; where there are none, the header's keys alone. */
+int json_whole_lines(FILE *out, const struct reading *reading);
+
 /* The object that stands for counters everywhere; the caller's to free. NULL: no memory. */
 json_t *json_counters(const struct counters *c);
 

@@ -57,6 +57,7 @@ static int open_file(struct output *o, const char *to)
 	if (replaces && !S_ISREG(old.st_mode))
 		return -EINVAL;
 	/* A link stays a link: what it points to is replaced. */
+	o->replaces = replaces;
 	o->path = replaces ? realpath(to, NULL) : strdup(to);
 	if (!o->path)
 		return -errno;
@@ -95,6 +96,13 @@ int output_open(struct output *o, const char *to)
 	if (error < 0)
 		output_abort(o);
 	return fail(error);
+}
+
+int output_share(struct output *o)
+{
+	if (!o->path || o->replaces)
+		return 0;
+	return fchmod(fileno(o->file), 0644) < 0 ? fail(-errno) : 0;
 }
 
 static int name_temporary(struct output *o)
@@ -193,6 +201,6 @@ void output_abort(struct output *o)
 	o->file = NULL;
 	o->temporary = o->path = NULL;
 	o->folder = -1;
-	o->named = false;
+	o->named = o->replaces = false;
 	errno = saved;
 }

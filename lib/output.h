@@ -16,6 +16,7 @@ struct output {
 	char *temporary; /* in the folder, beside the path */
 	int folder;
 	bool named;
+	bool replaces; /* a file that was there */
 };
 
 /*
@@ -23,6 +24,9 @@ struct output {
  * and owner, a new one gets 0600. -EINVAL: it is there, and is no plain file.
  */
 int output_open(struct output *o, const char *to);
+
+/* A new file is for everybody to read. */
+int output_share(struct output *o);
 
 /*
  * 0 only when every byte is written, and a file is on disk under its name. On

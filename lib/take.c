@@ -6,7 +6,7 @@
 #include "generation.h"
 #include "take.h"
 
-static int print(const struct account *a, struct tables *t, FILE *out)
+static int print(const struct account *a, struct tables *t, FILE *out, bool lines)
 {
 	struct reading r;
 	int err;
@@ -14,21 +14,21 @@ static int print(const struct account *a, struct tables *t, FILE *out)
 	err = reading_take_tables(&r, a, t);
 	if (err < 0)
 		return err;
-	err = json_whole(out, &r);
+	err = lines ? json_whole_lines(out, &r) : json_whole(out, &r);
 	reading_free(&r);
 	return err;
 }
 
-int take_generation(const struct account *a, __u64 number, FILE *out)
+int take_generation(const struct account *a, __u64 number, FILE *out, bool lines)
 {
 	struct tables t;
 	int err;
 
 	err = generation_open(&t, a, number);
-	return err < 0 ? err : print(a, &t, out);
+	return err < 0 ? err : print(a, &t, out, lines);
 }
 
-int take_pending(const struct account *a, FILE *out)
+int take_pending(const struct account *a, FILE *out, bool lines)
 {
 	struct tables t;
 	int err;
@@ -37,6 +37,6 @@ int take_pending(const struct account *a, FILE *out)
 	if (err == -ENOENT)
 		return 0;
 	if (!err)
-		err = print(a, &t, out);
+		err = print(a, &t, out, lines);
 	return err < 0 ? err : 1;
 }

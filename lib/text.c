@@ -158,7 +158,7 @@ char *text_utf8(const char *s)
 	return out;
 }
 
-char *text_plain(const char *s)
+static char *without_control(const char *s, unsigned char kept)
 {
 	char *plain = text_utf8(s), *to = plain;
 
@@ -166,12 +166,22 @@ char *text_plain(const char *s)
 		/* Those of the upper half take two bytes. */
 		bool upper = *c == 0xc2 && c[1] < 0xa0;
 
-		*to++ = *c < ' ' || *c == 0x7f || upper ? '?' : *c;
+		*to++ = (*c < ' ' && *c != kept) || *c == 0x7f || upper ? '?' : *c;
 		c += upper;
 	}
 	if (plain)
 		*to = '\0';
 	return plain;
+}
+
+char *text_plain(const char *s)
+{
+	return without_control(s, '\0');
+}
+
+char *text_label(const char *s)
+{
+	return without_control(s, '\n');
 }
 
 const char *text_protocol(unsigned int protocol)

@@ -31,6 +31,9 @@ char *text_utf8(const char *s);
 /* The same, and "?" for each control character: fit for a terminal. */
 char *text_plain(const char *s);
 
+/* The same, but for line feeds, which stay: who prints it escapes them. */
+char *text_label(const char *s);
+
 const char *text_protocol(unsigned int protocol); /* enum protocol */
 const char *text_tcp_state(unsigned int state);	  /* TCP_*; NULL: none */
 const char *text_family(__u16 family);

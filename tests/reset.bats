@@ -138,3 +138,54 @@ took() {
 	has "$output" "netacct-reset --help"
 	run -2 netacct-reset --nonsense
 }
+
+# of KEY FILE...: the sum over the rows of the files, and what found no row, each generation once.
+of() {
+	jq -s "([.[].$1 // 0] | add) + ([group_by([.boot_id, .loaded_at, .generation])[][0].no_row.$1] | add)" "${@:2}"
+}
+
+# bats test_tags=anywhere
+@test "reset --format jsonl: a row on a line, as show has it; files add up to the traffic" {
+	local dir=$BATS_TEST_TMPDIR
+
+	netacct-load --max-processes 16
+	traffic tcp --comm aaa >/dev/null
+	netacct-show --format jsonl >"$dir/show"
+	netacct-reset --format jsonl --to "$dir/1.jsonl"
+	is "$(jq -c 'select(.comm == "aaa") | keys' "$dir/1.jsonl" | sort -u)" "$(jq -c 'select(.comm == "aaa") | keys' "$dir/show" | sort -u)"
+	is "$(of tx_bytes "$dir/1.jsonl")" "$(jq -s '.[0].totals.tx_bytes' "$dir/1.jsonl")"
+	is "$(jq -s 'map(select(.comm == "aaa").tx_bytes) | add' "$dir/1.jsonl")" 10007
+	traffic udp --comm bbb --swarm 100 --bytes 13 --chunk 13 >/dev/null
+	netacct-reset --format jsonl >"$dir/2.jsonl"
+	is "$(of rx_bytes "$dir/2.jsonl")" "$(jq -s '.[0].totals.rx_bytes' "$dir/2.jsonl")"
+	is "$(jq -s 'map(select(.comm == "bbb").tx_bytes) | add' "$dir/2.jsonl")" 1300
+	traffic tcp --comm ccc >/dev/null
+	netacct-unload --format jsonl --to "$dir/3.jsonl"
+	is "$(of tx_bytes "$dir"/[123].jsonl)" "$(jq -s 'group_by(.generation) | map(.[0].totals.tx_bytes) | add' "$dir"/[123].jsonl)"
+	is "$(jq -s 'map(.generation) | unique' "$dir"/[123].jsonl | jq -c .)" "[0,1,2]"
+}
+
+# bats test_tags=anywhere
+@test "reset --format jsonl: an interval of nothing is a line too, and one that waits comes again" {
+	netacct-load --user 54321
+	netacct-reset
+	run -0 --separate-stderr netacct-reset --format jsonl
+	is "${#lines[@]}" 1
+	is "$(jq -c '[.generation, .totals.tx_bytes, .no_row.rx_bytes, .pid]' <<<"$output")" "[1,0,0,null]"
+	traffic tcp --uid 54321 --comm aaa >/dev/null
+	run -1 bash -c 'netacct-reset --format jsonl >/dev/full'
+	traffic tcp --uid 54321 --comm aaa --bytes 23 >/dev/null
+	run -0 --separate-stderr netacct-reset --format jsonl
+	is "$(jq -s -c 'map(select(.comm == "aaa")) | group_by(.generation) | map([.[0].generation, (map(.tx_bytes) | add)])' <<<"$output")" \
+		"[[2,10007],[3,23]]"
+}
+
+# bats test_tags=anywhere
+@test "reset: --format takes json or jsonl" {
+	netacct-load
+	is "$(netacct-reset --format json | jq -r .by)" process
+	for format in table prometheus ""; do
+		run -2 netacct-reset --format "$format"
+		run -2 netacct-unload --format "$format"
+	done
+}
