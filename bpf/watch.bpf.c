@@ -203,11 +203,11 @@ static __always_inline int on_opened(struct sock *sk, struct connection *c)
 	if (c)
 		new = *c;
 	e = new_event(WATCH_OPEN, &new, new.began_ns);
+	new.open_ns = e ? e->time_ns : bpf_ktime_get_boot_ns();
 	if (e) {
 		set_ends(e, sk);
 		bpf_ringbuf_submit(e, 0);
 	}
-	new.open_ns = bpf_ktime_get_boot_ns();
 	remember(sk, &new);
 	return 0;
 }

@@ -31,14 +31,20 @@ static void sum_up(struct comparison *c, const struct reading *r, __u32 netns)
 	c->payload = counters_less(&outside, &c->elsewhere);
 }
 
-static void explain(struct difference *d, double header, __u64 again, __u64 forwarded)
+/*
+ * Interfaces that cut segments themselves, or never do, count up to 64 KiB as one packet. What is
+ * sent again the kernel counts as it is cut: none of these is longer than the longest frame.
+ */
+static void explain(struct difference *d, double header, __u64 again, __u64 longest,
+		    __u64 forwarded)
 {
 	double packet = d->packets ? (double)d->interfaces / (double)d->packets : 0;
+	double segment = longest && packet > (double)longest ? (double)longest : packet;
 
 	d->headers = header * (double)d->packets;
-	if (packet > header)
-		d->retransmitted = (packet - header) * (double)again;
 	/* Their headers are in headers. */
+	if (segment > header)
+		d->retransmitted = (segment - header) * (double)again;
 	if (packet > header)
 		d->forwarded = (packet - header) * (double)forwarded;
 	d->rest = (double)d->interfaces - (double)d->payload - d->headers - d->retransmitted -
@@ -85,7 +91,7 @@ int comparison_make(struct comparison *c, const struct reading *r)
 	c->rx.packets = sum.rx_packets;
 	c->rx.payload = c->payload.rx_bytes;
 	explain(&c->tx, interfaces_header(&c->interfaces, true),
-		c->interfaces.stack[STACK_RETRANSMITTED], forwarded);
-	explain(&c->rx, interfaces_header(&c->interfaces, false), 0, forwarded);
+		c->interfaces.stack[STACK_RETRANSMITTED], sum.longest, forwarded);
+	explain(&c->rx, interfaces_header(&c->interfaces, false), 0, sum.longest, forwarded);
 	return 0;
 }

@@ -48,10 +48,21 @@ bool event_matches(const struct watch_event *e, const struct filter *f, struct n
 	return filter_flow(f, names, &flow, &row);
 }
 
-/* By the clock as it is set now: it may have been set since we began. */
+/*
+ * By the clock as it is set now: it may have been set since we began. If we do not get to read both
+ * clocks within a millisecond, once more.
+ */
 __u64 event_time(const struct watch_event *e)
 {
-	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME) + e->time_ns;
+	__u64 before, now, after;
+	int tries = 10;
+
+	do {
+		before = clock_ns(CLOCK_BOOTTIME);
+		now = clock_ns(CLOCK_REALTIME);
+		after = clock_ns(CLOCK_BOOTTIME);
+	} while (after - before > NS_PER_S / 1000 && --tries);
+	return now - before + e->time_ns;
 }
 
 static json_t *number_if(bool known, __u64 number)

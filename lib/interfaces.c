@@ -77,7 +77,7 @@ static void read_snmp6(struct interfaces *i, FILE *f)
 }
 
 /* By what drives it: what passes through these passes through another, too. */
-static bool sums(const char *name)
+static bool sums(int fd, const char *name)
 {
 	static const char *const drivers[] = { "bridge",  "bonding", "802.1Q VLAN Support",
 					       "macvlan", "macvtap", "ipvlan",
@@ -85,15 +85,32 @@ static bool sums(const char *name)
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	struct ifreq request = { .ifr_data = (void *)&info };
 	bool found = strcmp(name, "lo") == 0;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	if (fd >= 0 && ioctl(fd, SIOCETHTOOL, &request) == 0)
+	if (ioctl(fd, SIOCETHTOOL, &request) == 0)
 		for (size_t d = 0; d < sizeof(drivers) / sizeof(*drivers); d++)
 			found = found || strcmp(info.driver, drivers[d]) == 0;
+	return found;
+}
+
+static __u64 longest(int fd, const char *name)
+{
+	struct ifreq request = {};
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	return ioctl(fd, SIOCGIFMTU, &request) == 0 ? FRAME_HEADER + (__u64)request.ifr_mtu : 0;
+}
+
+/* What /proc does not tell. */
+static void ask(struct interface *one)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	one->index = if_nametoindex(one->name);
+	one->sums = sums(fd, one->name);
+	one->longest = longest(fd, one->name);
 	if (fd >= 0)
 		close(fd);
-	return found;
 }
 
 /* "  eth0: RX_BYTES RX_PACKETS 6 MORE TX_BYTES TX_PACKETS ..." */
@@ -120,8 +137,7 @@ static void read_dev(struct interfaces *i, FILE *f)
 					   .tx_bytes = tx,
 					   .tx_packets = tx_packets };
 		snprintf(one->name, sizeof(one->name), "%s", name);
-		one->index = if_nametoindex(one->name);
-		one->sums = sums(one->name);
+		ask(one);
 		i->n++;
 	}
 }
@@ -301,12 +317,17 @@ int interfaces_since(struct interfaces *i, const char *folder)
 struct interface interfaces_sum(const struct interfaces *i)
 {
 	struct interface sum = {};
+	__u64 most = 0;
 
 	for (size_t n = 0; n < i->n; n++) {
 		const struct interface *one = &i->all[n];
 
 		if (one->sums)
 			continue;
+		if (one->tx_bytes >= most) {
+			most = one->tx_bytes;
+			sum.longest = one->longest;
+		}
 		sum.rx_bytes += one->rx_bytes;
 		sum.rx_packets += one->rx_packets;
 		sum.tx_bytes += one->tx_bytes;

@@ -40,7 +40,8 @@ struct interface {
 	__u64 rx_packets;
 	__u64 tx_bytes;
 	__u64 tx_packets;
-	bool sums; /* others carry what it carries, and count it; or it is loopback */
+	__u64 longest; /* frame that it lets pass, in bytes; 0: not known */
+	bool sums;     /* others carry what it carries, and count it; or it is loopback */
 };
 
 struct interfaces {
@@ -64,7 +65,7 @@ int interfaces_note(const char *folder);
  */
 int interfaces_since(struct interfaces *i, const char *folder);
 
-/* The sum of those whose bytes no other has, too. */
+/* The sum of those whose bytes no other has, too; the longest frame is of who sent the most. */
 struct interface interfaces_sum(const struct interfaces *i);
 
 /* How long headers are on average, of the frames of a direction: by the shares of the protocols. */

@@ -51,12 +51,12 @@ has() {
 	return 1
 }
 
-# eventually WHAT COMMAND...: tries until it succeeds, 100 times at most.
+# eventually WHAT COMMAND...: tries until it succeeds, 100 times at most, on slow machines 600 times.
 eventually() {
-	local what=$1 i
+	local what=$1 tries=$((${NETACCT_TEST_SCALE:+500} + 100)) i
 
 	shift
-	for ((i = 0; i < 100; i++)); do
+	for ((i = 0; i < tries; i++)); do
 		"$@" && return
 		sleep 0.1
 	done
@@ -131,7 +131,7 @@ hold_open() {
 	[ "$1" = -- ] || { netns=(ip netns exec "$1"); shift; }
 	shift
 	coproc HOLD { exec "${netns[@]}" traffic "$@" --hold 3>&-; }
-	read -r -t 20 -u "${HOLD[0]}" line && is "$line" ready
+	read -r -t 60 -u "${HOLD[0]}" line && is "$line" ready
 }
 
 # Moves the bytes once more; sets TRUTH to what both sides say of this time.
@@ -139,7 +139,7 @@ hold_move() {
 	local receiver sender
 
 	echo >&"${HOLD[1]}"
-	read -r -t 20 -u "${HOLD[0]}" receiver && read -r -t 20 -u "${HOLD[0]}" sender || return
+	read -r -t 60 -u "${HOLD[0]}" receiver && read -r -t 60 -u "${HOLD[0]}" sender || return
 	# shellcheck disable=SC2034 # the tests read it
 	TRUTH=$receiver$'\n'$sender
 }

@@ -20,7 +20,7 @@ $1 == "path" && !($2 in seen) { seen[$2] = 1; row[++rows] = $2 }
 $1 == "path" { result[$2, part] = $3 }
 $1 == "none" { none[part] = $2; ended[part] = 1 }
 $1 == "auto" { auto[part] = $2 }
-$1 == "bats" { bats($2) }
+$1 == "bats" { bats(substr($0, 6)) }
 $1 == "end" { ended[part] = 1; status[part] = $2; last[part] = $3 }
 $1 == "failed" { ended[part] = 1; fails(kernel[part], kernel[part] " " set[part] ": " $2) }
 
@@ -36,7 +36,14 @@ function fails(k, text) {
 	failures = failures "FAILED  " text "\n"
 }
 
+# What a failed test said follows it.
 function bats(line) {
+	if (line ~ /^#/ && said) {
+		said--
+		names[part] = names[part] "\n      " line
+	} else if (line ~ /^(not )?ok /) {
+		said = line ~ /^not / ? 40 : 0
+	}
 	if (line ~ /^1\.\.[0-9]+/) {
 		planned[part] = substr(line, 4) + 0
 	} else if (line ~ /^not ok /) {
