@@ -178,6 +178,9 @@ comma     := ,
 empty     :=
 DEB_NEEDS := $(subst $(empty) $(empty),$(comma) ,$(filter-out gcc libc6-dev linux-libc-dev,$(BUILD_PACKAGES)))
 
+version:
+	@echo $(VERSION)
+
 build-needs:
 	@printf '%s\n' $(BUILD_PACKAGES)
 
@@ -206,6 +209,15 @@ check-kernels: root
 
 run-check-kernels: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) tests/kernels
+
+# The package on Debian 12 and 13: built, checked, installed, upgraded and removed in clean roots, and at work in
+# virtual machines.
+check-packages: root
+	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(KERNEL_NEEDS)"
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
+
+run-check-packages: $(build)/tests/traffic
+	$(Q)$(BATS) $(if $(filter tests,$(TESTS)),tests/packages,$(TESTS))
 
 # Every system call that fails, with every error, and every kill: takes some hours.
 check-faults: root
@@ -329,7 +341,7 @@ FORCE:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all deps dist deb run-deb bench run-bench demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt units install install-strip installdirs uninstall clean build-needs
+.PHONY: FORCE all deps dist deb run-deb bench run-bench demo check check-faults check-kernels check-packages run-check-packages root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt units install install-strip installdirs uninstall clean build-needs version
 .DELETE_ON_ERROR:
 .SECONDARY:
 

@@ -14,7 +14,7 @@ install_to() {
 }
 
 files() {
-	(cd "${1:-$ROOT}" && find . ! -type d | LC_ALL=C sort)
+	(cd "$ROOT" && find . ! -type d | LC_ALL=C sort)
 }
 
 # What is to be there, below BIN SBIN SHARE UNITS.

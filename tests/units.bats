@@ -44,7 +44,7 @@ services() {
 
 @test "units: no placeholder is left, and every program is where it says" {
 	run -1 grep -E '@[a-z]+@' -r "$UNITS"
-	for program in $(grep -ohE "$(realpath "$BUILD")/netacct-[a-z]+" -r "$UNITS" | sort -u); do
+	while read -r program; do
 		[ -x "$program" ]
-	done
+	done < <(grep -ohE "$(realpath "$BUILD")/netacct-[a-z]+" -r "$UNITS" | sort -u)
 }

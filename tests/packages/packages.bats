@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# The package in clean roots of Debian 12 and 13: built and checked there, installed, upgraded and removed. What a
+# kernel is needed for: guest.bats.
+load packages
+
+setup_file() {
+	make -s -C "$BATS_TEST_DIRNAME/../.." dist >/dev/null
+}
+
+teardown() {
+	rm -rf "$ROOT"
+}
+
+builds() {
+	root "$1" build
+	mkdir "$ROOT/source"
+	tar -C "$ROOT/source" --strip-components=1 -xf "$CACHE"/../netacct-*.tar.gz
+	rm -rf "${CACHE:?}/$1-debs" && mkdir "$CACHE/$1-debs"
+	# The older one first, which differs in its name alone.
+	for version in "$OLD" "$NEW"; do
+		inside "make -s -C /source deb VERSION=$version" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
+			{ tail -n 30 "$BATS_TEST_TMPDIR/log" >&2; return 1; }
+		cp "$ROOT"/source/build/deb/netacct_"$version"*.deb "$CACHE/$1-debs"
+	done
+	run -0 inside "lintian --allow-root --fail-on error,warning /source/build/deb/netacct_*.changes"
+	is "$output" ""
+}
+
+@test "Debian 12: the package builds, and lintian is content" {
+	builds bookworm
+}
+
+@test "Debian 13: the package builds, and lintian is content" {
+	builds trixie
+}
+
+# What there is, but for what dpkg notes of its own work.
+everything() {
+	(cd "$ROOT" && find . -xdev \( -path ./proc -o -path ./debs -o -path ./var/lib/dpkg/\*-old -o -path ./var/log/dpkg.log \) -prune \
+		-o \( -type f -printf '%p %m %u %g %s\n' \) -o -printf '%p %m %u %g %l\n') | LC_ALL=C sort
+}
+
+installs() {
+	root "$1" clean
+	mkdir "$ROOT/debs"
+	cp "$CACHE/$1"-debs/*.deb "$ROOT/debs"
+	everything >"$BATS_TEST_TMPDIR/before"
+
+	inside "dpkg -i /debs/netacct_$OLD*.deb"
+	is "$(inside "netacct-show --version")" "netacct-show $OLD"
+	# What was started by hand, say; there is no kernel for it here.
+	[ -L "$ROOT/etc/systemd/system/sysinit.target.wants/netacct.service" ]
+	[ ! -e "$ROOT/etc/systemd/system/timers.target.wants/netacct-metrics.timer" ]
+	[ ! -e "$ROOT/etc/systemd/system/timers.target.wants/netacct-records.timer" ]
+	echo 'NETACCT_OPTIONS="--no-flows"' >"$ROOT/etc/default/netacct"
+	mkdir -p "$ROOT/var/lib/netacct"
+	echo mine >"$ROOT/var/lib/netacct/saved"
+
+	inside "dpkg -i /debs/netacct_$NEW*.deb"
+	for command in load reset show status top unload watch; do
+		is "$(inside "netacct-$command --version")" "netacct-$command $NEW"
+	done
+	is "$(cat "$ROOT/etc/default/netacct")" 'NETACCT_OPTIONS="--no-flows"'
+	is "$(inside "dpkg -V netacct")" "??5?????? c /etc/default/netacct"
+	run -3 inside "netacct-show"
+	[ ! -e "$ROOT/usr/sbin/netacct-unload.old" ]
+
+	inside "dpkg -r netacct"
+	is "$(cat "$ROOT/var/lib/netacct/saved")" mine
+	[ -e "$ROOT/etc/default/netacct" ]
+	inside "dpkg -P netacct"
+	everything >"$BATS_TEST_TMPDIR/after"
+	is "$(diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after")" ""
+}
+
+@test "Debian 12: installs, upgrades, and is removed without a trace" {
+	installs bookworm
+}
+
+@test "Debian 13: installs, upgrades, and is removed without a trace" {
+	installs trixie
+}
