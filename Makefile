@@ -52,7 +52,7 @@ CPPFLAGS += -D_GNU_SOURCE -DNETACCT_VERSION='"$(VERSION)"' -Ibpf -Ilib -I$(build
 	    -I/usr/include/libsmartcols
 LDLIBS   := -lbpf -lelf -lz -lsmartcols -ljansson
 BPFARCH  := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
-BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -Ibpf -D__TARGET_ARCH_$(BPFARCH) \
+BPFFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Werror -Ibpf -D__TARGET_ARCH_$(BPFARCH) \
 	    -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 TESTS    ?= tests
