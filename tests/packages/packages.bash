@@ -3,6 +3,7 @@
 bats_require_minimum_version 1.5.0
 
 CACHE=$BATS_TEST_DIRNAME/../../build/packages
+# shellcheck disable=SC2034 # the tests read it
 NEW=$(make -s -C "$BATS_TEST_DIRNAME/../.." version)
 # shellcheck disable=SC2034 # the tests read it
 OLD=0.0.9
