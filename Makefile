@@ -87,7 +87,9 @@ PAGES    := $(notdir $(wildcard cmd/*.8))
 UNITS    := $(notdir $(wildcard cmd/systemd/*.service cmd/systemd/*.timer))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
-SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash) \
+	    $(addprefix tests/packages/,root build-needs $(addprefix guest/,run functions first second)) \
+	    $(wildcard tests/packages/*.bats tests/packages/*.bash) $(addprefix cmd/debian/,preinst postinst prerm postrm)
 
 all: $(addprefix $(build)/,$(COMMANDS))
 

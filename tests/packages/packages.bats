@@ -48,7 +48,6 @@ installs() {
 
 	inside "dpkg -i /debs/netacct_$OLD*.deb"
 	is "$(inside "netacct-show --version")" "netacct-show $OLD"
-	# What was started by hand, say; there is no kernel for it here.
 	[ -L "$ROOT/etc/systemd/system/sysinit.target.wants/netacct.service" ]
 	[ ! -e "$ROOT/etc/systemd/system/timers.target.wants/netacct-metrics.timer" ]
 	[ ! -e "$ROOT/etc/systemd/system/timers.target.wants/netacct-records.timer" ]
@@ -79,4 +78,42 @@ installs() {
 
 @test "Debian 13: installs, upgrades, and is removed without a trace" {
 	installs trixie
+}
+
+# scripts SUITE: with programs in the place of netacct's that only note how they were called.
+scripts() {
+	local command
+
+	root "$1" clean
+	mkdir "$ROOT/stubs"
+	cp "$CACHE/$1-debs/netacct_$NEW"*.deb "$ROOT/stubs/deb"
+	inside "dpkg -i /stubs/deb"
+	for command in load status unload unload.old; do
+		printf '#!/bin/sh\necho %s "$@" >>/stubs/log\n' "$command" >"$ROOT/stubs/netacct-$command"
+		chmod +x "$ROOT/stubs/netacct-$command"
+	done
+	mkdir -p "$ROOT"/sys/fs/bpf/netacct{,-records}
+}
+
+# script NAME WORD...: calls it as dpkg does, and prints what it called.
+script() {
+	: >"$ROOT/stubs/log"
+	"${INSIDE:-inside}" "PATH=/stubs:\$PATH sh -e /var/lib/dpkg/info/netacct.$*" >&2 || return
+	cat "$ROOT/stubs/log"
+}
+
+in_chroot() {
+	chroot "$ROOT" sh -c "$1"
+}
+
+with_proc() {
+	unshare --mount sh -c "mount --rbind /proc '$ROOT/proc' && exec chroot '$ROOT' sh -c \"\$0\"" "$1"
+}
+
+@test "the scripts of the package: in a chroot they leave the accounts of the machine alone" {
+	scripts bookworm
+	for INSIDE in in_chroot with_proc; do
+		is "$(script postinst configure 0.0.9)" ""
+		is "$(script prerm remove)" ""
+	done
 }
