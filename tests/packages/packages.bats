@@ -117,3 +117,43 @@ with_proc() {
 		is "$(script prerm remove)" ""
 	done
 }
+
+# shellcheck disable=SC2016 # of the stubs
+@test "the scripts of the package: an upgrade replaces, what cannot be replaced goes through a file" {
+	scripts bookworm
+	is "$(script postinst configure 0.0.9)" "status --pin-dir /sys/fs/bpf/netacct
+load --replace --pin-dir /sys/fs/bpf/netacct
+status --pin-dir /sys/fs/bpf/netacct-records
+load --replace --pin-dir /sys/fs/bpf/netacct-records"
+	# A fresh installation has nothing to replace.
+	is "$(script postinst configure)" ""
+	# Nothing is loaded.
+	printf '#!/bin/sh\nexit 3\n' >"$ROOT/stubs/netacct-status"
+	is "$(script postinst configure 0.0.9)" ""
+	# Other hooks or tables: loaded until it is unloaded.
+	rmdir "$ROOT/sys/fs/bpf/netacct-records"
+	printf '#!/bin/sh\ngrep -q unload /stubs/log && exit 3 || exit 1\n' >"$ROOT/stubs/netacct-status"
+	printf '#!/bin/sh\necho load "$@" >>/stubs/log; [ "$1" != --replace ]\n' >"$ROOT/stubs/netacct-load"
+	mkdir -p "$ROOT/var/lib/netacct"
+	touch "$ROOT/var/lib/netacct/saved"
+	printf '#!/bin/sh\necho unload "$@" >>/stubs/log; touch "$4"\n' >"$ROOT/stubs/netacct-unload.old"
+	is "$(script postinst configure 0.0.9)" "load --replace --pin-dir /sys/fs/bpf/netacct
+unload --pin-dir /sys/fs/bpf/netacct --to /var/lib/netacct/saved
+load --pin-dir /sys/fs/bpf/netacct --restore /var/lib/netacct/saved"
+	is "$(cd "$ROOT/var/lib/netacct" && echo *)" "saved.refused saved.restored"
+	# And where even that fails, the package is installed all the same.
+	printf '#!/bin/sh\nexit 1\n' >"$ROOT/stubs/netacct-unload.old"
+	script postinst configure 0.0.9
+}
+
+@test "the scripts of the package: removal unloads every account, and saves what can be saved" {
+	scripts bookworm
+	is "$(script prerm remove)" "unload --pin-dir /sys/fs/bpf/netacct --to /var/lib/netacct/saved
+unload --pin-dir /sys/fs/bpf/netacct-records --to /var/lib/netacct/saved-records"
+	is "$(script prerm upgrade 0.2.0)" ""
+	rmdir "$ROOT/sys/fs/bpf/netacct-records"
+	# shellcheck disable=SC2016 # of the stub
+	printf '#!/bin/sh\necho unload "$@" >>/stubs/log; [ $# -lt 4 ]\n' >"$ROOT/stubs/netacct-unload"
+	is "$(script prerm remove)" "unload --pin-dir /sys/fs/bpf/netacct --to /var/lib/netacct/saved
+unload --pin-dir /sys/fs/bpf/netacct"
+}
