@@ -14,6 +14,7 @@ datarootdir  ?= $(prefix)/share
 mandir       ?= $(datarootdir)/man
 man8dir      ?= $(mandir)/man8
 unitdir      ?= $(prefix)/lib/systemd/system
+pkgdatadir   ?= $(datarootdir)/netacct
 completiondir ?= $(datarootdir)/bash-completion/completions
 zshdir       ?= $(datarootdir)/zsh/site-functions
 fishdir      ?= $(datarootdir)/fish/vendor_completions.d
@@ -84,6 +85,7 @@ SBIN     := $(filter-out $(BIN),$(COMMANDS))
 FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
 HELPERS  := objects saved traffic uring ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
+FLEET    := $(wildcard cmd/fleet/*)
 UNITS    := $(notdir $(wildcard cmd/systemd/*.service cmd/systemd/*.timer))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
@@ -290,6 +292,7 @@ install: all units installdirs
 	$(INSTALL_PROGRAM) $(addprefix $(build)/,$(SBIN)) $(DESTDIR)$(sbindir)
 	$(INSTALL_DATA) $(addprefix cmd/,$(PAGES)) $(DESTDIR)$(man8dir)
 	$(INSTALL_DATA) $(addprefix $(build)/systemd/,$(UNITS)) $(DESTDIR)$(unitdir)
+	$(if $(FLEET),$(INSTALL_DATA) $(FLEET) $(DESTDIR)$(pkgdatadir))
 	$(INSTALL_DATA) completions/netacct.bash $(DESTDIR)$(completiondir)/netacct
 	for c in $(COMMANDS); do ln -sf netacct $(DESTDIR)$(completiondir)/$$c; done
 	$(INSTALL_DATA) completions/netacct.zsh $(DESTDIR)$(zshdir)/_netacct
@@ -301,12 +304,14 @@ install-strip:
 
 installdirs:
 	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(man8dir) $(DESTDIR)$(completiondir) \
-		$(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir) $(DESTDIR)$(unitdir)
+		$(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir) $(DESTDIR)$(unitdir) $(if $(FLEET),$(DESTDIR)$(pkgdatadir))
 
-# Folders stay, as others may use them.
+# Folders stay, as others may use them, but for our own.
 uninstall:
 	$(RM) $(addprefix $(DESTDIR)$(bindir)/,$(BIN)) $(addprefix $(DESTDIR)$(sbindir)/,$(SBIN))
 	$(RM) $(addprefix $(DESTDIR)$(man8dir)/,$(PAGES)) $(addprefix $(DESTDIR)$(unitdir)/,$(UNITS))
+	$(RM) $(addprefix $(DESTDIR)$(pkgdatadir)/,$(notdir $(FLEET)))
+	-[ ! -d $(DESTDIR)$(pkgdatadir) ] || rmdir $(DESTDIR)$(pkgdatadir)
 	$(RM) $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS)) $(DESTDIR)$(zshdir)/_netacct
 	$(RM) $(addsuffix .fish,$(addprefix $(DESTDIR)$(fishdir)/,netacct $(COMMANDS)))
 

@@ -14,7 +14,7 @@ install_to() {
 }
 
 files() {
-	(cd "$ROOT" && find . ! -type d | LC_ALL=C sort)
+	(cd "$ROOT" && find . \( ! -type d -o -name netacct \) | LC_ALL=C sort)
 }
 
 # What is to be there, below BIN SBIN SHARE UNITS.
@@ -27,6 +27,10 @@ expected() {
 		echo ".$3/bash-completion/completions/netacct$command"
 		echo ".$3/fish/vendor_completions.d/netacct$command.fish"
 		echo ".$3/man/man8/netacct$command.8"
+	done
+	[ ! -d cmd/fleet ] || echo ".$3/netacct"
+	for name in cmd/fleet/*; do
+		[ ! -e "$name" ] || echo ".$3/netacct/${name##*/}"
 	done
 	echo ".$3/man/man8/netacct.service.8"
 	echo ".$3/zsh/site-functions/_netacct"

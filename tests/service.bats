@@ -130,7 +130,6 @@ needs_format() {
 	unit netacct.service ExecStart
 	traffic tcp --comm aaa --bytes 10007 >/dev/null
 	for _ in 1 2; do
-		unit netacct-metrics.service ExecStartPre
 		unit netacct-metrics.service ExecStart
 		EXIT_STATUS=0 unit netacct-metrics.service ExecStopPost
 		is "$(stat -c %a "$METRICS"/*)" 644
@@ -138,7 +137,6 @@ needs_format() {
 	grep '"aaa"' "$METRICS/netacct.prom" | grep -q 10007
 	is "$(ls -A "$METRICS")" netacct.prom
 	netacct-unload
-	unit netacct-metrics.service ExecStartPre
 	status=0
 	unit netacct-metrics.service ExecStart || status=$?
 	has " $(lines netacct-metrics.service SuccessExitStatus) " " $status "
