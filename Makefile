@@ -89,8 +89,9 @@ FLEET    := $(wildcard cmd/fleet/*)
 UNITS    := $(notdir $(wildcard cmd/systemd/*.service cmd/systemd/*.timer))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
-SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash) \
-	    $(addprefix tests/packages/,root build-needs $(addprefix guest/,run functions first second)) \
+SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
+# Of the package.
+SCRIPTS  += $(addprefix tests/packages/,root build-needs $(addprefix guest/,run functions first second)) \
 	    $(wildcard tests/packages/*.bats tests/packages/*.bash) $(addprefix cmd/debian/,preinst postinst prerm postrm)
 
 all: $(addprefix $(build)/,$(COMMANDS))
@@ -348,7 +349,8 @@ FORCE:
 clean:
 	rm -rf build
 
-.PHONY: FORCE all deps dist deb run-deb bench run-bench demo check check-faults check-kernels check-packages run-check-packages root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt units install install-strip installdirs uninstall clean build-needs version
+.PHONY: FORCE build-needs check-packages deb dist install-strip installdirs run-check-packages run-deb units version
+.PHONY: all deps bench run-bench demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
