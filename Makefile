@@ -90,9 +90,6 @@ UNITS    := $(notdir $(wildcard cmd/systemd/*.service cmd/systemd/*.timer))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
 SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
-# Of the package.
-SCRIPTS  += $(addprefix tests/packages/,root build-needs $(addprefix guest/,run functions first second)) \
-	    $(wildcard tests/packages/*.bats tests/packages/*.bash) $(addprefix cmd/debian/,preinst postinst prerm postrm)
 
 all: $(addprefix $(build)/,$(COMMANDS))
 
@@ -316,6 +313,10 @@ uninstall:
 	$(RM) $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS)) $(DESTDIR)$(zshdir)/_netacct
 	$(RM) $(addsuffix .fish,$(addprefix $(DESTDIR)$(fishdir)/,netacct $(COMMANDS)))
 
+# Of the package: see above for the others.
+SCRIPTS  += $(addprefix tests/packages/,root build-needs $(addprefix guest/,run functions first second)) \
+	    $(wildcard tests/packages/*.bats tests/packages/*.bash) $(addprefix cmd/debian/,preinst postinst prerm postrm)
+
 # The same sources make the same tarball, byte by byte.
 NAME   = netacct-$(VERSION)
 FILES  = $(shell git ls-files 2>/dev/null || find . -type f ! -path './build/*' -printf '%P\n')
@@ -346,10 +347,11 @@ run-deb: dist
 
 FORCE:
 
+.PHONY: FORCE build-needs check-packages deb dist install-strip installdirs run-check-packages run-deb units version
+
 clean:
 	rm -rf build
 
-.PHONY: FORCE build-needs check-packages deb dist install-strip installdirs run-check-packages run-deb units version
 .PHONY: all deps bench run-bench demo check check-faults check-kernels root run-demo run-check run-check-faults run-check-kernels fuzz run-fuzz fuzzers lint run-lint fmt install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
