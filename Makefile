@@ -319,8 +319,8 @@ SCRIPTS  += $(addprefix tests/packages/,root build-needs $(addprefix guest/,run 
 
 # The same sources make the same tarball, byte by byte.
 NAME   = netacct-$(VERSION)
-FILES  = $(shell git ls-files 2>/dev/null || find . -type f ! -path './build/*' -printf '%P\n')
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile)
+FILES  = $(shell [ -e .git ] && git ls-files 2>/dev/null || find . -type f ! -path './build/*' ! -path './.git/*' -printf '%P\n')
+SOURCE_DATE_EPOCH ?= $(shell [ -e .git ] && git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile)
 MAINTAINER ?= netacct developers <netacct@netacct.invalid>
 
 dist: $(build)/$(NAME).tar.gz
