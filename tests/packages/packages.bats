@@ -80,6 +80,21 @@ installs() {
 	installs trixie
 }
 
+@test "each Debian's systemd takes the units as they are" {
+	for suite in bookworm trixie; do
+		root "$suite" systemd
+		cp "$CACHE/$suite-debs/netacct_$NEW"*.deb "$ROOT/deb"
+		inside "dpkg -i /deb"
+		units="netacct.service netacct@records.service netacct-metrics.service netacct-metrics.timer netacct-records.service netacct-records.timer"
+		run -0 inside "systemd-analyze --man=no verify $units 2>&1"
+		is "$suite: $output" "$suite: "
+		for unit in $units; do
+			[[ $unit == *.timer ]] || inside "systemd-analyze security --no-pager --offline=yes --threshold=45 $unit >/dev/null"
+		done
+		rm -rf "$ROOT"
+	done
+}
+
 # scripts SUITE: with programs in the place of netacct's that only note how they were called.
 scripts() {
 	local command
