@@ -219,7 +219,7 @@ check-packages: root
 	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
 
 run-check-packages: $(build)/tests/traffic
-	$(Q)$(BATS) $(if $(filter tests,$(TESTS)),tests/packages,$(TESTS))
+	$(Q)BUILD=$(CURDIR)/$(build) timeout 6000 $(BATS) --timing $(if $(filter tests,$(TESTS)),$(addprefix tests/packages/,packages.bats guest.bats),$(TESTS))
 
 # Every system call that fails, with every error, and every kill: takes some hours.
 check-faults: root

@@ -3,9 +3,7 @@
 bats_require_minimum_version 1.5.0
 
 CACHE=$BATS_TEST_DIRNAME/../../build/packages
-# shellcheck disable=SC2034 # the tests read it
 NEW=$(make -s -C "$BATS_TEST_DIRNAME/../.." version)
-# shellcheck disable=SC2034 # the tests read it
 OLD=0.0.9
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
@@ -31,4 +29,33 @@ inside() {
 	timeout 900 unshare --mount --pid --net --uts --ipc --fork sh -c \
 		'mount -t proc proc "$0/proc" && exec chroot "$0" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive sh -c "$1"' \
 		"$ROOT" "$1" </dev/null
+}
+
+# debs SUITE: the package of these sources, and one that differs by its older version alone, are in
+# $CACHE/SUITE-debs.
+debs() {
+	make -s -C "$BATS_TEST_DIRNAME/../.." dist >/dev/null || return
+	[ "$(cat "$CACHE/$1-debs/of" 2>/dev/null)" = "$(sources_sum)" ] && return
+	debs_build "$1" || return
+	rm -rf "$ROOT"
+}
+
+sources_sum() {
+	sha256sum <"$CACHE/../netacct-$NEW.tar.gz"
+}
+
+# debs_build SUITE: makes them in $ROOT, which is left as it is then.
+debs_build() {
+	local version
+
+	make -s -C "$BATS_TEST_DIRNAME/../.." dist >/dev/null || return
+	root "$1" build || return
+	mkdir "$ROOT/source" && tar -C "$ROOT/source" --strip-components=1 -xf "$CACHE/../netacct-$NEW.tar.gz" || return
+	rm -rf "${CACHE:?}/$1-debs" && mkdir "$CACHE/$1-debs" || return
+	for version in "$OLD" "$NEW"; do
+		inside "make -s -C /source deb VERSION=$version" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
+			{ tail -n 30 "$BATS_TEST_TMPDIR/log" >&2; return 1; }
+		cp "$ROOT"/source/build/deb/netacct_"$version"*.deb "$CACHE/$1-debs" || return
+	done
+	sources_sum >"$CACHE/$1-debs/of"
 }

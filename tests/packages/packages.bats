@@ -3,25 +3,12 @@
 # kernel is needed for: guest.bats.
 load packages
 
-setup_file() {
-	make -s -C "$BATS_TEST_DIRNAME/../.." dist >/dev/null
-}
-
 teardown() {
 	rm -rf "$ROOT"
 }
 
 builds() {
-	root "$1" build
-	mkdir "$ROOT/source"
-	tar -C "$ROOT/source" --strip-components=1 -xf "$CACHE"/../netacct-*.tar.gz
-	rm -rf "${CACHE:?}/$1-debs" && mkdir "$CACHE/$1-debs"
-	# The older one first, which differs in its name alone.
-	for version in "$OLD" "$NEW"; do
-		inside "make -s -C /source deb VERSION=$version" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
-			{ tail -n 30 "$BATS_TEST_TMPDIR/log" >&2; return 1; }
-		cp "$ROOT"/source/build/deb/netacct_"$version"*.deb "$CACHE/$1-debs"
-	done
+	debs_build "$1"
 	run -0 inside "lintian --allow-root --fail-on error,warning /source/build/deb/netacct_*.changes"
 	is "$output" ""
 }
@@ -41,6 +28,7 @@ everything() {
 }
 
 installs() {
+	debs "$1"
 	root "$1" clean
 	mkdir "$ROOT/debs"
 	cp "$CACHE/$1"-debs/*.deb "$ROOT/debs"
@@ -82,6 +70,7 @@ installs() {
 
 @test "each Debian's systemd takes the units as they are" {
 	for suite in bookworm trixie; do
+		debs "$suite"
 		root "$suite" systemd
 		cp "$CACHE/$suite-debs/netacct_$NEW"*.deb "$ROOT/deb"
 		inside "dpkg -i /deb"
@@ -99,6 +88,7 @@ installs() {
 scripts() {
 	local command
 
+	debs "$1"
 	root "$1" clean
 	mkdir "$ROOT/stubs"
 	cp "$CACHE/$1-debs/netacct_$NEW"*.deb "$ROOT/stubs/deb"
