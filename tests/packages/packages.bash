@@ -41,7 +41,7 @@ debs() {
 }
 
 sources_sum() {
-	sha256sum <"$CACHE/../netacct-$NEW.tar.gz"
+	sha256sum <"$BATS_TEST_DIRNAME/../../build/netacct-$NEW.tar.gz"
 }
 
 # debs_build SUITE: makes them in $ROOT, which is left as it is then.
@@ -50,7 +50,7 @@ debs_build() {
 
 	make -s -C "$BATS_TEST_DIRNAME/../.." dist >/dev/null || return
 	root "$1" build || return
-	mkdir "$ROOT/source" && tar -C "$ROOT/source" --strip-components=1 -xf "$CACHE/../netacct-$NEW.tar.gz" || return
+	mkdir "$ROOT/source" && tar -C "$ROOT/source" --strip-components=1 -xf "$BATS_TEST_DIRNAME/../../build/netacct-$NEW.tar.gz" || return
 	rm -rf "${CACHE:?}/$1-debs" && mkdir "$CACHE/$1-debs" || return
 	for version in "$OLD" "$NEW"; do
 		inside "make -s -C /source deb VERSION=$version" >"$BATS_TEST_TMPDIR/log" 2>&1 ||
