@@ -2,16 +2,26 @@
 
 VERSION  := 0.1.0
 
+# Where make install puts it, as the GNU coding standards call that. The units of systemd name the
+# machine's own /etc and /var, whatever the prefix is.
 PREFIX       ?= /usr/local
-exec_prefix  ?= $(PREFIX)
+prefix       ?= $(PREFIX)
+exec_prefix  ?= $(prefix)
 bindir       ?= $(exec_prefix)/bin
 sbindir      ?= $(exec_prefix)/sbin
-datarootdir  ?= $(PREFIX)/share
+sysconfdir   ?= /etc
+datarootdir  ?= $(prefix)/share
 mandir       ?= $(datarootdir)/man
+man8dir      ?= $(mandir)/man8
+unitdir      ?= $(prefix)/lib/systemd/system
+pkgdatadir   ?= $(datarootdir)/netacct
 completiondir ?= $(datarootdir)/bash-completion/completions
 zshdir       ?= $(datarootdir)/zsh/site-functions
 fishdir      ?= $(datarootdir)/fish/vendor_completions.d
 DESTDIR      ?=
+INSTALL         ?= install
+INSTALL_PROGRAM ?= $(INSTALL)
+INSTALL_DATA    ?= $(INSTALL) -m 644
 
 # What is needed, as Debian calls it, and a command or a header that tells
 # whether it is there.
@@ -21,11 +31,12 @@ BUILD_NEEDS := gcc:gcc libc6-dev:stdio.h linux-libc-dev:linux/bpf.h clang:clang 
 	       libncurses-dev:ncursesw/curses.h
 TEST_NEEDS  := bats:bats bind9-dnsutils:dig curl:curl dnsmasq-base:dnsmasq fish:fish iperf3:iperf3 \
 	       iproute2:ip iputils-ping:ping jq:jq nginx:nginx openssh-server:sshd openssl:openssl \
-	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace tmux:tmux valgrind:valgrind zsh:zsh
+	       redis-tools:redis-cli rsync:rsync socat:socat strace:strace systemd:systemd-analyze tmux:tmux valgrind:valgrind zsh:zsh
 LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck \
 	       shellcheck:shellcheck mandoc:mandoc
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
 	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
+PACKAGE_NEEDS := debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot
 FUZZ_NEEDS  := clang:clang libclang-rt-dev:../lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a
 BENCH_NEEDS := bsdextrautils:column procps:top tmux:tmux
 FLEET_NEEDS := curl:curl jq:jq prometheus:prometheus prometheus-node-exporter:prometheus-node-exporter sqlite3:sqlite3
@@ -43,7 +54,7 @@ CPPFLAGS += -D_GNU_SOURCE -DNETACCT_VERSION='"$(VERSION)"' -Ibpf -Ilib -I$(build
 	    -I/usr/include/libsmartcols
 LDLIBS   := -lbpf -lelf -lz -lsmartcols -ljansson
 BPFARCH  := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
-BPFFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Werror -Ibpf -D__TARGET_ARCH_$(BPFARCH) \
+BPFFLAGS := -target bpf -mcpu=v3 -std=gnu11 -O2 -g -Wall -Werror -Ibpf -D__TARGET_ARCH_$(BPFARCH) \
 	    -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 TESTS    ?= tests
@@ -75,6 +86,8 @@ SBIN     := $(filter-out $(BIN),$(COMMANDS))
 FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
 HELPERS  := ledger objects saved traffic uring ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
+FLEET    := $(wildcard cmd/fleet/*)
+UNITS    := $(notdir $(wildcard cmd/systemd/*.service cmd/systemd/*.timer))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
 SCRIPTS   = .ci/run tests/bench tests/demo tests/faults tests/fleet tests/kernels tests/kernels.init tests/locked tests/paths $(wildcard tests/*.bats tests/*.bash completions/*.bash)
@@ -162,6 +175,18 @@ deps:
 	ls /var/lib/apt/lists/*Packages* >/dev/null 2>&1 || apt-get -q update || exit 1; \
 	DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $$missing
 
+BUILD_PACKAGES := $(foreach need,$(BUILD_NEEDS),$(firstword $(subst :, ,$(need))))
+# But for those that no Debian package names.
+comma     := ,
+empty     :=
+DEB_NEEDS := $(subst $(empty) $(empty),$(comma) ,$(filter-out gcc libc6-dev linux-libc-dev,$(BUILD_PACKAGES)))
+
+version:
+	@echo $(VERSION)
+
+build-needs:
+	@printf '%s\n' $(BUILD_PACKAGES)
+
 # Run again after deps, since this make looked around when nothing was there yet.
 demo check: root
 	@$(MAKE) --no-print-directory deps
@@ -187,6 +212,15 @@ check-kernels: root
 
 run-check-kernels: all $(HELPERS:%=$(build)/tests/%)
 	$(Q)BUILD=$(CURDIR)/$(build) tests/kernels
+
+# The package on Debian 12 and 13: built, checked, installed, upgraded and removed in clean roots, and at work in
+# virtual machines.
+check-packages: root
+	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(KERNEL_NEEDS)"
+	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
+
+run-check-packages: $(build)/tests/traffic
+	$(Q)BUILD=$(CURDIR)/$(build) timeout 6000 $(BATS) --timing $(if $(filter tests,$(TESTS)),$(addprefix tests/packages/,packages.bats guest.bats),$(TESTS))
 
 # Every system call that fails, with every error, and every kill: takes some hours.
 check-faults: root
@@ -248,22 +282,81 @@ run-lint: $(SKELETONS)
 fmt:
 	$(Q)clang-format -i $(SOURCES)
 
-install: all
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man8
-	install $(addprefix $(build)/,$(BIN)) $(DESTDIR)$(bindir)
-	install $(addprefix $(build)/,$(SBIN)) $(DESTDIR)$(sbindir)
-	install -m 644 $(addprefix cmd/,$(PAGES)) $(DESTDIR)$(mandir)/man8
-	install -D -m 644 completions/netacct.bash $(DESTDIR)$(completiondir)/netacct
+# The units are templates: the same lines load each account, and harden each service.
+$(build)/systemd/%: cmd/systemd/% cmd/systemd/load cmd/systemd/hardening Makefile
+	@mkdir -p $(@D)
+	$(call say,UNIT,$@)sed -e '/^@load@$$/{r cmd/systemd/load' -e 'd}' -e '/^@hardening@$$/{r cmd/systemd/hardening' -e 'd}' $< | \
+		sed -e 's|@bindir@|$(bindir)|g; s|@sbindir@|$(sbindir)|g; s|@sysconfdir@|$(sysconfdir)|g' \
+		-e 's|@saved@|$(if $(findstring @,$*),saved-%i,saved)|g' >$@
+
+# Made anew, since what they say depends on where they go.
+units:
+	$(Q)$(RM) -r $(build)/systemd
+	$(Q)$(MAKE) --no-print-directory $(UNITS:%=$(build)/systemd/%)
+
+install: all units installdirs
+	$(INSTALL_PROGRAM) $(addprefix $(build)/,$(BIN)) $(DESTDIR)$(bindir)
+	$(INSTALL_PROGRAM) $(addprefix $(build)/,$(SBIN)) $(DESTDIR)$(sbindir)
+	$(INSTALL_DATA) $(addprefix cmd/,$(PAGES)) $(DESTDIR)$(man8dir)
+	$(INSTALL_DATA) $(addprefix $(build)/systemd/,$(UNITS)) $(DESTDIR)$(unitdir)
+	$(if $(FLEET),$(INSTALL_DATA) $(FLEET) $(DESTDIR)$(pkgdatadir))
+	$(INSTALL_DATA) completions/netacct.bash $(DESTDIR)$(completiondir)/netacct
 	for c in $(COMMANDS); do ln -sf netacct $(DESTDIR)$(completiondir)/$$c; done
-	install -D -m 644 completions/netacct.zsh $(DESTDIR)$(zshdir)/_netacct
-	install -D -m 644 completions/netacct.fish $(DESTDIR)$(fishdir)/netacct.fish
+	$(INSTALL_DATA) completions/netacct.zsh $(DESTDIR)$(zshdir)/_netacct
+	$(INSTALL_DATA) completions/netacct.fish $(DESTDIR)$(fishdir)/netacct.fish
 	for c in $(COMMANDS); do ln -sf netacct.fish $(DESTDIR)$(fishdir)/$$c.fish; done
 
+install-strip:
+	$(MAKE) INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s' install
+
+installdirs:
+	$(INSTALL) -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(man8dir) $(DESTDIR)$(completiondir) \
+		$(DESTDIR)$(zshdir) $(DESTDIR)$(fishdir) $(DESTDIR)$(unitdir) $(if $(FLEET),$(DESTDIR)$(pkgdatadir))
+
+# Folders stay, as others may use them, but for our own.
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(bindir)/,$(BIN)) $(addprefix $(DESTDIR)$(sbindir)/,$(SBIN))
-	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(PAGES))
-	rm -f $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS)) $(DESTDIR)$(zshdir)/_netacct
-	rm -f $(addsuffix .fish,$(addprefix $(DESTDIR)$(fishdir)/,netacct $(COMMANDS)))
+	$(RM) $(addprefix $(DESTDIR)$(bindir)/,$(BIN)) $(addprefix $(DESTDIR)$(sbindir)/,$(SBIN))
+	$(RM) $(addprefix $(DESTDIR)$(man8dir)/,$(PAGES)) $(addprefix $(DESTDIR)$(unitdir)/,$(UNITS))
+	$(RM) $(addprefix $(DESTDIR)$(pkgdatadir)/,$(notdir $(FLEET)))
+	-[ ! -d $(DESTDIR)$(pkgdatadir) ] || rmdir $(DESTDIR)$(pkgdatadir)
+	$(RM) $(addprefix $(DESTDIR)$(completiondir)/,netacct $(COMMANDS)) $(DESTDIR)$(zshdir)/_netacct
+	$(RM) $(addsuffix .fish,$(addprefix $(DESTDIR)$(fishdir)/,netacct $(COMMANDS)))
+
+# Of the package: see above for the others.
+SCRIPTS  += $(addprefix tests/packages/,root build-needs $(addprefix guest/,run functions first second)) \
+	    $(wildcard tests/packages/*.bats tests/packages/*.bash) $(addprefix cmd/debian/,preinst postinst prerm postrm)
+
+# The same sources make the same tarball, byte by byte.
+NAME   = netacct-$(VERSION)
+FILES  = $(shell [ -e .git ] && git ls-files 2>/dev/null || find . -type f ! -path './build/*' ! -path './.git/*' -printf '%P\n')
+SOURCE_DATE_EPOCH ?= $(shell [ -e .git ] && git log -1 --format=%ct 2>/dev/null || stat -c %Y Makefile)
+MAINTAINER ?= netacct developers <netacct@netacct.invalid>
+
+dist: $(build)/$(NAME).tar.gz
+
+$(build)/$(NAME).tar.gz: FORCE | $(build)/lib
+	$(call say,DIST,$@)printf '%s\n' $(FILES) | LC_ALL=C sort | \
+		tar --create --files-from=- --format=ustar --transform='s|^|$(NAME)/|' --mtime=@$(SOURCE_DATE_EPOCH) \
+		--owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX | gzip -9n >$@
+
+# debian/ is made of cmd/debian/, beside the tarball that it packs.
+deb:
+	@$(MAKE) --no-print-directory deps NEEDS="$(BUILD_NEEDS) $(PACKAGE_NEEDS)"
+	@$(MAKE) --no-print-directory run-deb
+
+run-deb: dist
+	$(Q)rm -rf $(build)/deb && mkdir -p $(build)/deb
+	$(Q)cp $(build)/$(NAME).tar.gz $(build)/deb/netacct_$(VERSION).orig.tar.gz
+	$(Q)tar -C $(build)/deb -xf $(build)/$(NAME).tar.gz
+	$(Q)cp -r cmd/debian $(build)/deb/$(NAME)/debian
+	$(Q)sed -i 's|@VERSION@|$(VERSION)|; s|@MAINTAINER@|$(MAINTAINER)|; s|@DATE@|'"$$(date -uR -d @$(SOURCE_DATE_EPOCH))"'|; s|@BUILD_NEEDS@|$(DEB_NEEDS)|' \
+		$(build)/deb/$(NAME)/debian/control $(build)/deb/$(NAME)/debian/changelog
+	$(Q)cd $(build)/deb/$(NAME) && env -u SOURCE_DATE_EPOCH -u MAKEFLAGS -u MFLAGS -u MAKELEVEL dpkg-buildpackage -us -uc
+	@ls $(build)/deb/*.deb
+
+FORCE:
+
+.PHONY: FORCE build-needs check-packages deb dist install-strip installdirs run-check-packages run-deb units version
 
 clean:
 	rm -rf build

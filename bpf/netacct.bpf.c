@@ -36,8 +36,12 @@
 /*
  * What is attached only jumps to what counts, through a slot that an upgrade
  * can store another program in: links cannot be updated, and two attached
- * programs would count twice or not at all for a moment.
+ * programs would count twice or not at all for a moment. What counts is declared
+ * without its argument, whose type depends on the section.
  */
+#if __has_warning("-Wdeprecated-non-prototype")
+#pragma clang diagnostic ignored "-Wdeprecated-non-prototype"
+#endif
 #define HOOK(name, section)                                           \
 	int name();                                                   \
 	struct {                                                      \
