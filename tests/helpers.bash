@@ -339,3 +339,10 @@ rename() {
 say() {
 	tell "printf '%*s' $1 >&5"
 }
+
+speaker_end() {
+	local pid=$SPEAKER_PID
+
+	echo exit >&"${SPEAKER[1]}"
+	wait "$pid"
+}

@@ -132,7 +132,7 @@ take() {
 	say 1
 	take comm
 	is "$(series comm first) $(series comm second) $(series comm third)" "121 3 57"
-	tell "echo done; exit"
+	speaker_end
 	take comm
 	is "$(series comm first) $(series comm second) $(series comm third)" "121 3 57"
 }
@@ -152,7 +152,7 @@ take() {
 	say 20
 	take cgroup
 	is "$(series cgroup /netacct-test/one) $(series cgroup /netacct-test/two/three/four)" "100 20"
-	tell "echo done; exit"
+	speaker_end
 	find "$CGROUPS/netacct-test" -depth -type d -exec rmdir {} \;
 	take cgroup
 	is "$(series cgroup /netacct-test/one) $(series cgroup /netacct-test/two/three/four)" "100 20"
@@ -221,8 +221,7 @@ fail_at() {
 
 	said=$(ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o /dev/null -e "trace=$1" -e "inject=$1:error=ENOMEM:when=$2" \
 		-- "${@:3}" 2>&1) || status=$?
-	# Before it has begun, what loads it says so.
-	[ "$status" -eq 0 ] || [ "$status" -eq 127 ] && return
+	[ "$status" -eq 0 ] && return
 	is "$status $(wc -l <<<"$said")" "1 1"
 	has "$said" "netacct-"
 }
@@ -246,7 +245,9 @@ fail_at() {
 			sent=$((sent + 10))
 			kill_at "$call" "$n" netacct-show --format prometheus --by comm --to "$BATS_TEST_TMPDIR/other"
 			[ "$((n % 2))" -eq 0 ] || take comm
-			fail_at "$call" "$n" netacct-show --format prometheus --by comm --to "$BATS_TEST_TMPDIR/other"
+			# What loads a program crashes without its memory: of all mappings, that of the ledger comes last.
+			[ $call = mmap ] && [ "$n" -ne "$last" ] ||
+				fail_at "$call" "$n" netacct-show --format prometheus --by comm --to "$BATS_TEST_TMPDIR/other"
 			rename even
 			take comm
 		done
