@@ -24,7 +24,8 @@ lines() {
 unit() {
 	local line environment
 
-	environment=$(lines "$1" Environment)
+	# But for the options, which a file may set later.
+	environment=$(lines "$1" Environment | grep -o 'NETACCT_PIN_DIR=[^ ]*' || true)
 	while read -r line; do
 		line=${line//'$$'/'$'}
 		(
