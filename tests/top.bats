@@ -14,12 +14,15 @@ teardown() {
 	clean_up
 }
 
+# A server that was told to end may still take a command, and end with it.
+server=0
 in_tmux() {
-	tmux -L netacct-test -f /dev/null "$@" 3>&-
+	tmux -S "$BATS_TEST_TMPDIR/tmux.$server" -f /dev/null "$@" 3>&-
 }
 
 # terminal [COLUMNS LINES]: with a shell in it.
 terminal() {
+	((++server))
 	in_tmux -u new-session -d -x "${1:-80}" -y "${2:-24}" \
 		"PS1='shell> ' exec bash --norc --noprofile"
 	shows "shell>"
