@@ -94,8 +94,12 @@ static __always_inline struct task_struct *current_task(void)
 
 static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 calls)
 {
-	__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
-	/* The compiler would make an "or" of adding 0, which 5.10 does not have. */
+	/*
+	 * The stream's bytes and its calls come from different hooks. And the compiler
+	 * would make an "or" of adding 0, which 5.10 does not have.
+	 */
+	if (bytes)
+		__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
 	if (calls)
 		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
 }
@@ -598,6 +602,7 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	__u32 slot = generation & 1;
 	struct totals *t = get_totals(slot);
 	struct traffic *traffic = NULL;
+	struct counters *column;
 	struct finished *f;
 	struct process *p;
 	struct ends e;
@@ -619,8 +624,12 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		p->last_seen_ns = now(t);
 		traffic = &p->traffic;
 	}
-	if (traffic && protocol >= 0 && protocol < PROTOCOLS)
-		add((struct counters *)&traffic->protocols + protocol, tx, bytes, calls);
+	if (traffic && protocol >= 0 && protocol < PROTOCOLS) {
+		column = (struct counters *)&traffic->protocols + protocol;
+		/* Made once: up to 6.1 what is read from the stack again has no bounds. */
+		barrier_var(column);
+		add(column, tx, bytes, calls);
+	}
 	if (protocol == PROTOCOL_PACKET) {
 		add(&t->packet, tx, bytes, calls);
 		return;
