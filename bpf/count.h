@@ -25,7 +25,6 @@ const volatile bool keep_flows = true;
 
 /* What new rows are made from: they are larger than the stack. */
 static const struct process zero_process;
-static const struct flow zero_flow;
 static const struct finished zero_finished;
 static const struct cgroup_name zero_name;
 
@@ -102,6 +101,12 @@ static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 
 		__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
 	if (calls)
 		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
+}
+
+static __always_inline struct counters counters_of(bool tx, __u64 bytes, __u64 calls)
+{
+	return tx ? (struct counters){ .tx_bytes = bytes, .tx_calls = calls }
+		  : (struct counters){ .rx_bytes = bytes, .rx_calls = calls };
 }
 
 static __always_inline void add_counters(struct counters *to, const struct counters *from)
@@ -410,6 +415,14 @@ struct ends {
 /* Of an IPv6 socket, too. */
 #define ENDS_V4 0x100
 
+/* What the row of a flow begins with. */
+struct event {
+	struct ends ends;
+	int protocol;
+	struct counters counters;
+	__u64 seen_ns;
+};
+
 static __always_inline void mapped(__u32 to[4], __u32 v4)
 {
 	to[0] = 0;
@@ -488,8 +501,11 @@ static __always_inline bool same_address(const __u32 a[4], const __u32 b[4])
 	return a[3] == b[3] && a[2] == b[2] && a[1] == b[1] && a[0] == b[0];
 }
 
-static __always_inline void set_remote(struct flow *f, struct sock *sk, const struct ends *e)
+static __always_inline void describe(struct flow *f, struct sock *sk, const struct ends *e,
+				     int protocol)
 {
+	f->protocol = protocol;
+	f->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	__builtin_memcpy(f->remote_address, e->remote, sizeof(f->remote_address));
 	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
 	f->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
@@ -499,32 +515,37 @@ static __always_inline void set_remote(struct flow *f, struct sock *sk, const st
 	f->flags = e->kind & (FLOW_CONNECTED | FLOW_LOOPBACK);
 }
 
-/* The first event of a process on a connection, in this generation. */
-static __noinline struct flow *new_flow(__u64 generation, const struct flow_key *key,
-					struct sock *sk, struct socket_state *s)
+/*
+ * The first event of a process on a connection, in this generation: it is in the
+ * row as that is inserted. 0, or why there is no new row.
+ */
+static __noinline int new_flow(__u64 generation, const struct flow_key *key, struct sock *sk,
+			       struct socket_state *s, const struct event *e)
 {
 	__u32 slot = generation & 1;
 	void *table = TABLE(flows, slot);
 	struct totals *t = get_totals(slot);
-	struct flow *f;
+	struct flow f = {};
 	int err;
 
 	if (!table || !t)
-		return NULL;
-	err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
-	for (int i = 0; i < ROOM_TRIES && err == -E2BIG && fold_flows(slot); i++)
-		err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
-	f = bpf_map_lookup_elem(table, key);
-	if (!f || err)
-		return f;
-	__sync_fetch_and_add(&t->flow_rows, 1);
-	f->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	f->first_seen_ns = bpf_ktime_get_boot_ns();
+		return -1;
+	describe(&f, sk, &e->ends, e->protocol);
+	f.netns = READ2(sk, __sk_common.skc_net.net, ns.inum);
+	f.first_seen_ns = bpf_ktime_get_boot_ns();
+	f.last_seen_ns = e->seen_ns;
+	f.counters = e->counters;
 	if (s->generation == generation)
-		f->next_user = s->users;
+		f.next_user = s->users;
+	err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
+	for (int i = 0; i < ROOM_TRIES && err == -E2BIG && fold_flows(slot); i++)
+		err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
+	if (err)
+		return err;
+	__sync_fetch_and_add(&t->flow_rows, 1);
 	s->users = key->process;
 	s->generation = generation;
-	return f;
+	return 0;
 }
 
 /* The rows of a socket that nobody can use any more may be given away. */
@@ -560,22 +581,32 @@ static __always_inline bool same_remote(const struct flow *f, struct sock *sk, c
 
 static __always_inline void count_flow(struct state *st, __u64 generation, struct process *p,
 				       const struct process_key *process, struct sock *sk,
-				       struct socket_state *s, const struct ends *e, int protocol,
-				       bool tx, __u64 bytes, __u64 calls)
+				       struct socket_state *s, struct event *e, bool tx,
+				       __u64 bytes, __u64 calls)
 {
 	struct flow_key key = { .process = *process };
 	struct flow *f = NULL;
+	bool same = false;
 
 	if (s) {
 		key.flow = s->flow;
-		f = get_flow(generation & 1, &key);
-		if (f && !same_remote(f, sk, e) && f->flags & FLOW_CONNECTED) {
+		/* Of another generation nobody has a row for this socket: not looked for. */
+		if (s->generation == generation)
+			f = get_flow(generation & 1, &key);
+		same = f && same_remote(f, sk, &e->ends);
+		if (f && !same && f->flags & FLOW_CONNECTED) {
 			retire(st, s);
 			key.flow = s->flow = next_flow();
 			f = NULL;
 		}
-		if (!f)
-			f = new_flow(generation, &key, sk, s);
+		if (!f) {
+			e->counters = counters_of(tx, bytes, calls);
+			e->seen_ns = p->last_seen_ns;
+			if (new_flow(generation, &key, sk, s, e) == 0)
+				return;
+			f = get_flow(generation & 1, &key);
+			same = f && same_remote(f, sk, &e->ends);
+		}
 	}
 	if (!f) {
 		add(&p->other_flows, tx, bytes, calls);
@@ -583,11 +614,8 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 	}
 	add(&f->counters, tx, bytes, calls);
 	f->last_seen_ns = p->last_seen_ns;
-	if (!same_remote(f, sk, e) || !f->local_port) {
-		f->protocol = protocol;
-		f->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
-		set_remote(f, sk, e);
-	}
+	if (!same || !f->local_port)
+		describe(f, sk, &e->ends, e->protocol);
 }
 
 /*
@@ -605,7 +633,7 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	struct counters *column;
 	struct finished *f;
 	struct process *p;
-	struct ends e;
+	struct event e;
 	__u32 netns;
 
 	if (!t)
@@ -640,13 +668,14 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		return;
 	}
 	add(&traffic->total, tx, bytes, calls);
-	get_ends(&e, sk);
-	if (e.kind & FLOW_LOOPBACK)
+	get_ends(&e.ends, sk);
+	if (e.ends.kind & FLOW_LOOPBACK)
 		add(&traffic->loopback, tx, bytes, calls);
 	if (!p)
 		return;
+	e.protocol = protocol;
 	if (keep_flows)
-		count_flow(st, generation, p, key, sk, s, &e, protocol, tx, bytes, calls);
+		count_flow(st, generation, p, key, sk, s, &e, tx, bytes, calls);
 	else
 		add(&p->other_flows, tx, bytes, calls);
 }
