@@ -229,7 +229,12 @@ __noinline int fold_process(__u64 generation)
 	return 1;
 }
 
-/* Of processes that shared a socket one row leads to the next. */
+static __always_inline bool same_process(const struct process_key *a, const struct process_key *b)
+{
+	return a->start_ns == b->start_ns && a->pid == b->pid;
+}
+
+/* Of processes that shared a socket one row leads to the next, and the last to itself. */
 __noinline int fold_flow(__u32 slot)
 {
 	void *queue = TABLE(closed, slot);
@@ -251,7 +256,7 @@ __noinline int fold_flow(__u32 slot)
 	next.flow = key.flow;
 	bpf_map_delete_elem(table, &key);
 	__sync_fetch_and_add(&t->flow_rows, -1);
-	if (bpf_map_lookup_elem(table, &next))
+	if (!same_process(&next.process, &key.process) && bpf_map_lookup_elem(table, &next))
 		bpf_map_push_elem(queue, &next, 0);
 	return 1;
 }
@@ -535,8 +540,7 @@ static __noinline int new_flow(__u64 generation, const struct flow_key *key, str
 	f.first_seen_ns = bpf_ktime_get_boot_ns();
 	f.last_seen_ns = e->seen_ns;
 	f.counters = e->counters;
-	if (s->generation == generation)
-		f.next_user = s->users;
+	f.next_user = s->generation == generation ? s->users : key->process;
 	err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
 	for (int i = 0; i < ROOM_TRIES && err == -E2BIG && fold_flows(slot); i++)
 		err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
