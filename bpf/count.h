@@ -556,11 +556,13 @@ static __noinline int new_flow(__u64 generation, const struct flow_key *key, str
 static __noinline void retire(struct state *st, struct socket_state *s)
 {
 	__u64 generation = READ_ONCE(st->generation);
-	__u32 slot = generation & 1;
-	void *queue = TABLE(closed, slot);
 	struct flow_key key = { .process = s->users, .flow = s->flow };
+	void *queue;
 
-	if (!queue || s->generation != generation)
+	if (s->generation != generation)
+		return;
+	queue = TABLE(closed, generation & 1);
+	if (!queue)
 		return;
 	s->generation = ~0ULL;
 	bpf_map_push_elem(queue, &key, 0);
