@@ -193,7 +193,7 @@ struct flow {
 	__u64 first_seen_ns;
 	__u64 last_seen_ns;
 	struct counters counters;
-	/* Another process with a row for the same socket: a chain, for when it closes. */
+	/* Of the same socket, for when it closes: a chain, that ends with who leads to itself. */
 	struct process_key next_user;
 };
 _Static_assert(sizeof(struct flow) == 112, "struct flow is ABI");

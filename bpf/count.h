@@ -25,7 +25,6 @@ const volatile bool keep_flows = true;
 
 /* What new rows are made from: they are larger than the stack. */
 static const struct process zero_process;
-static const struct flow zero_flow;
 static const struct finished zero_finished;
 static const struct cgroup_name zero_name;
 
@@ -94,10 +93,20 @@ static __always_inline struct task_struct *current_task(void)
 
 static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 calls)
 {
-	__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
-	/* The compiler would make an "or" of adding 0, which 5.10 does not have. */
+	/*
+	 * The stream's bytes and its calls come from different hooks. And the compiler
+	 * would make an "or" of adding 0, which 5.10 does not have.
+	 */
+	if (bytes)
+		__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
 	if (calls)
 		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
+}
+
+static __always_inline struct counters counters_of(bool tx, __u64 bytes, __u64 calls)
+{
+	return tx ? (struct counters){ .tx_bytes = bytes, .tx_calls = calls }
+		  : (struct counters){ .rx_bytes = bytes, .rx_calls = calls };
 }
 
 static __always_inline void add_counters(struct counters *to, const struct counters *from)
@@ -220,7 +229,12 @@ __noinline int fold_process(__u64 generation)
 	return 1;
 }
 
-/* Of processes that shared a socket one row leads to the next. */
+static __always_inline bool same_process(const struct process_key *a, const struct process_key *b)
+{
+	return a->start_ns == b->start_ns && a->pid == b->pid;
+}
+
+/* Of processes that shared a socket one row leads to the next, and the last to itself. */
 __noinline int fold_flow(__u32 slot)
 {
 	void *queue = TABLE(closed, slot);
@@ -242,7 +256,7 @@ __noinline int fold_flow(__u32 slot)
 	next.flow = key.flow;
 	bpf_map_delete_elem(table, &key);
 	__sync_fetch_and_add(&t->flow_rows, -1);
-	if (bpf_map_lookup_elem(table, &next))
+	if (!same_process(&next.process, &key.process) && bpf_map_lookup_elem(table, &next))
 		bpf_map_push_elem(queue, &next, 0);
 	return 1;
 }
@@ -406,6 +420,14 @@ struct ends {
 /* Of an IPv6 socket, too. */
 #define ENDS_V4 0x100
 
+/* What the row of a flow begins with. */
+struct event {
+	struct ends ends;
+	int protocol;
+	struct counters counters;
+	__u64 seen_ns;
+};
+
 static __always_inline void mapped(__u32 to[4], __u32 v4)
 {
 	to[0] = 0;
@@ -484,8 +506,11 @@ static __always_inline bool same_address(const __u32 a[4], const __u32 b[4])
 	return a[3] == b[3] && a[2] == b[2] && a[1] == b[1] && a[0] == b[0];
 }
 
-static __always_inline void set_remote(struct flow *f, struct sock *sk, const struct ends *e)
+static __always_inline void describe(struct flow *f, struct sock *sk, const struct ends *e,
+				     int protocol)
 {
+	f->protocol = protocol;
+	f->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	__builtin_memcpy(f->remote_address, e->remote, sizeof(f->remote_address));
 	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
 	f->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
@@ -495,43 +520,49 @@ static __always_inline void set_remote(struct flow *f, struct sock *sk, const st
 	f->flags = e->kind & (FLOW_CONNECTED | FLOW_LOOPBACK);
 }
 
-/* The first event of a process on a connection, in this generation. */
-static __noinline struct flow *new_flow(__u64 generation, const struct flow_key *key,
-					struct sock *sk, struct socket_state *s)
+/*
+ * The first event of a process on a connection, in this generation: it is in the
+ * row as that is inserted. 0, or why there is no new row.
+ */
+static __noinline int new_flow(__u64 generation, const struct flow_key *key, struct sock *sk,
+			       struct socket_state *s, const struct event *e)
 {
 	__u32 slot = generation & 1;
 	void *table = TABLE(flows, slot);
 	struct totals *t = get_totals(slot);
-	struct flow *f;
+	struct flow f = {};
 	int err;
 
 	if (!table || !t)
-		return NULL;
-	err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
+		return -1;
+	describe(&f, sk, &e->ends, e->protocol);
+	f.netns = READ2(sk, __sk_common.skc_net.net, ns.inum);
+	f.first_seen_ns = bpf_ktime_get_boot_ns();
+	f.last_seen_ns = e->seen_ns;
+	f.counters = e->counters;
+	f.next_user = s->generation == generation ? s->users : key->process;
+	err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
 	for (int i = 0; i < ROOM_TRIES && err == -E2BIG && fold_flows(slot); i++)
-		err = bpf_map_update_elem(table, key, &zero_flow, BPF_NOEXIST);
-	f = bpf_map_lookup_elem(table, key);
-	if (!f || err)
-		return f;
+		err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
+	if (err)
+		return err;
 	__sync_fetch_and_add(&t->flow_rows, 1);
-	f->netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-	f->first_seen_ns = bpf_ktime_get_boot_ns();
-	if (s->generation == generation)
-		f->next_user = s->users;
 	s->users = key->process;
 	s->generation = generation;
-	return f;
+	return 0;
 }
 
 /* The rows of a socket that nobody can use any more may be given away. */
 static __noinline void retire(struct state *st, struct socket_state *s)
 {
 	__u64 generation = READ_ONCE(st->generation);
-	__u32 slot = generation & 1;
-	void *queue = TABLE(closed, slot);
 	struct flow_key key = { .process = s->users, .flow = s->flow };
+	void *queue;
 
-	if (!queue || s->generation != generation)
+	if (s->generation != generation)
+		return;
+	queue = TABLE(closed, generation & 1);
+	if (!queue)
 		return;
 	s->generation = ~0ULL;
 	bpf_map_push_elem(queue, &key, 0);
@@ -556,22 +587,32 @@ static __always_inline bool same_remote(const struct flow *f, struct sock *sk, c
 
 static __always_inline void count_flow(struct state *st, __u64 generation, struct process *p,
 				       const struct process_key *process, struct sock *sk,
-				       struct socket_state *s, const struct ends *e, int protocol,
-				       bool tx, __u64 bytes, __u64 calls)
+				       struct socket_state *s, struct event *e, bool tx,
+				       __u64 bytes, __u64 calls)
 {
 	struct flow_key key = { .process = *process };
 	struct flow *f = NULL;
+	bool same = false;
 
 	if (s) {
 		key.flow = s->flow;
-		f = get_flow(generation & 1, &key);
-		if (f && !same_remote(f, sk, e) && f->flags & FLOW_CONNECTED) {
+		/* Of another generation nobody has a row for this socket: not looked for. */
+		if (s->generation == generation)
+			f = get_flow(generation & 1, &key);
+		same = f && same_remote(f, sk, &e->ends);
+		if (f && !same && f->flags & FLOW_CONNECTED) {
 			retire(st, s);
 			key.flow = s->flow = next_flow();
 			f = NULL;
 		}
-		if (!f)
-			f = new_flow(generation, &key, sk, s);
+		if (!f) {
+			e->counters = counters_of(tx, bytes, calls);
+			e->seen_ns = p->last_seen_ns;
+			if (new_flow(generation, &key, sk, s, e) == 0)
+				return;
+			f = get_flow(generation & 1, &key);
+			same = f && same_remote(f, sk, &e->ends);
+		}
 	}
 	if (!f) {
 		add(&p->other_flows, tx, bytes, calls);
@@ -579,11 +620,8 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 	}
 	add(&f->counters, tx, bytes, calls);
 	f->last_seen_ns = p->last_seen_ns;
-	if (!same_remote(f, sk, e) || !f->local_port) {
-		f->protocol = protocol;
-		f->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
-		set_remote(f, sk, e);
-	}
+	if (!same || !f->local_port)
+		describe(f, sk, &e->ends, e->protocol);
 }
 
 /*
@@ -598,9 +636,10 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	__u32 slot = generation & 1;
 	struct totals *t = get_totals(slot);
 	struct traffic *traffic = NULL;
+	struct counters *column;
 	struct finished *f;
 	struct process *p;
-	struct ends e;
+	struct event e;
 	__u32 netns;
 
 	if (!t)
@@ -619,8 +658,12 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		p->last_seen_ns = now(t);
 		traffic = &p->traffic;
 	}
-	if (traffic && protocol >= 0 && protocol < PROTOCOLS)
-		add((struct counters *)&traffic->protocols + protocol, tx, bytes, calls);
+	if (traffic && protocol >= 0 && protocol < PROTOCOLS) {
+		column = (struct counters *)&traffic->protocols + protocol;
+		/* Made once: up to 6.1 what is read from the stack again has no bounds. */
+		barrier_var(column);
+		add(column, tx, bytes, calls);
+	}
 	if (protocol == PROTOCOL_PACKET) {
 		add(&t->packet, tx, bytes, calls);
 		return;
@@ -631,13 +674,14 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		return;
 	}
 	add(&traffic->total, tx, bytes, calls);
-	get_ends(&e, sk);
-	if (e.kind & FLOW_LOOPBACK)
+	get_ends(&e.ends, sk);
+	if (e.ends.kind & FLOW_LOOPBACK)
 		add(&traffic->loopback, tx, bytes, calls);
 	if (!p)
 		return;
+	e.protocol = protocol;
 	if (keep_flows)
-		count_flow(st, generation, p, key, sk, s, &e, protocol, tx, bytes, calls);
+		count_flow(st, generation, p, key, sk, s, &e, tx, bytes, calls);
 	else
 		add(&p->other_flows, tx, bytes, calls);
 }

@@ -334,6 +334,9 @@ int released(struct bpf_sock *ctx)
 	struct state *st = get_state();
 	struct socket_state *s;
 
+	/* No row needs to be given away, and of UDP no state is made. */
+	if (!keep_flows)
+		return 1;
 #ifdef SET_TP_BTF
 	s = bpf_sk_storage_get(&sockets, ctx, NULL, 0);
 	if (s && st)
@@ -361,12 +364,11 @@ int released(struct bpf_sock *ctx)
 HOOK(destroyed, "tp_btf/tcp_destroy_sock")
 int BPF_PROG(destroyed, struct sock *sk)
 {
-	struct socket_state *s = find_state(sk);
+	struct socket_state *s = keep_flows ? find_state(sk) : NULL;
 	struct state *st = get_state();
 
-	if (!s || !st)
-		return 0;
-	retire(st, s);
+	if (s && st)
+		retire(st, s);
 #ifndef SET_TP_BTF
 	__u64 key = (__u64)sk;
 

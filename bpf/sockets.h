@@ -120,12 +120,12 @@ static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int 
  */
 static __always_inline struct socket_state *socket_state(struct sock *sk, int protocol)
 {
-	struct socket_state *s = find_state(sk);
-	struct socket_state new = {};
+	struct socket_state *s = find_state(sk), new;
 
 	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET || !keep_flows ||
 	    READ(sk, __sk_common.skc_family) == AF_SMC)
 		return s;
+	__builtin_memset(&new, 0, sizeof(new));
 	new.flow = next_flow();
 	new.generation = ~0ULL;
 	return make_state(sk, &new);
