@@ -27,7 +27,8 @@ LINT_NEEDS  := clang-format:clang-format clang-tidy:clang-tidy cppcheck:cppcheck
 KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cpio kmod:depmod \
 	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
 FUZZ_NEEDS  := clang:clang libclang-rt-dev:../lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a
-BENCH_NEEDS := bsdextrautils:column procps:top tmux:tmux
+BENCH_NEEDS := bpftrace:bpftrace bsdextrautils:column nethogs:nethogs procps:top redis-server:redis-server time:../bin/time \
+	       tmux:tmux wrk:wrk
 NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
 
 # Where administrators' commands are, for those who are not.
@@ -72,7 +73,7 @@ COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
 FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
-HELPERS  := objects saved traffic uring ways
+HELPERS  := attached objects saved traffic turns uring ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 LIBRARY  := $(patsubst %.c,$(build)/%.o,$(wildcard lib/*.c))
 SOURCES   = $(wildcard bpf/*.[ch] lib/*.[ch] cmd/*.[ch] tests/*.c tests/ways/*.[ch] tests/fuzz/*.[ch])
@@ -115,6 +116,9 @@ $(build)/tests/saved: tests/saved.c $(build)/libnetacct.a | $(build)/tests
 
 $(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $(filter %.c,$^) -pthread -o $@
+
+$(build)/tests/reference.bpf.o: tests/reference.bpf.c bpf/abi.h bpf/kernel.h | $(build)/tests
+	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -DSET_TP_BTF -c $< -o $@
 
 $(build)/lib $(build)/tests:
 	$(Q)mkdir -p $@
@@ -202,7 +206,7 @@ bench: root
 	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(BENCH_NEEDS)"
 	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
 
-run-bench: all $(HELPERS:%=$(build)/tests/%)
+run-bench: all $(HELPERS:%=$(build)/tests/%) $(build)/tests/reference.bpf.o
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/bench
 
 # FUZZ_SECONDS for each target, over what tests/fuzz/corpus and earlier runs have.
@@ -226,7 +230,7 @@ lint:
 
 run-lint: $(SKELETONS)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
-	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c tests/ways/*.c tests/fuzz/*.c -- \
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c $(filter-out %.bpf.c,$(wildcard tests/*.c)) tests/ways/*.c tests/fuzz/*.c -- \
 		$(CPPFLAGS) -std=gnu11
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --library=bsd \
 		'-Dbpf_object__for_each_program(p,o)=while((p=next(o)))' \
