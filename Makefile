@@ -236,7 +236,7 @@ run-lint: $(SKELETONS)
 		'-Dbpf_object__for_each_program(p,o)=while((p=next(o)))' \
 		'-Dbpf_object__for_each_map(m,o)=while((m=next(o)))' \
 		--enable=warning,performance,portability -D_GNU_SOURCE '-DLIBBPF_OPTS(type,name,...)=struct type name={__VA_ARGS__}' \
-		-Ibpf -Ilib lib cmd tests
+		-Ibpf -Ilib -itests/reference.bpf.c lib cmd tests
 	$(Q)shellcheck -x $(SCRIPTS)
 	$(Q)mandoc -T lint -W warning cmd/*.8
 

@@ -19,7 +19,7 @@ def ratio($unit; $pairs): if $unit == "%"
 		| .[0] as $first
 		| map(.[5] | tonumber? // empty) as $ours
 		| map(.[6] | tonumber? // empty) as $theirs
-		| map(select(.[5] != "" and .[6] != "") | .[5:7] | map(tonumber)) as $pairs
+		| map(.[5:7] | map(tonumber? // empty) | select(length == 2)) as $pairs
 		| {
 			section: $first[0], name: $first[1], unit: $first[2],
 			ours: ($ours | median), ours_spread: ($ours | spread), turns: ($ours | length),
