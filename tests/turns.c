@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -32,6 +33,7 @@
 static const char usage[] =
 	"Usage: turns [-t THREADS] KIND\n"
 	"  udp, tcp   a byte there and back, each thread on a processor of its own\n"
+	"  stalls     as udp; a turn that another program interrupted is no long one\n"
 	"  connect    the same, and a connection for it\n"
 	"  bulk       64 KiB of a stream, from a thread to another\n"
 	"  run COMMAND...  a process for the command\n"
@@ -167,6 +169,34 @@ static void *udp(void *arg)
 	return NULL;
 }
 
+static long switches(void)
+{
+	struct rusage used;
+
+	need(getrusage(RUSAGE_THREAD, &used), "getrusage");
+	return used.ru_nivcsw + used.ru_nvcsw;
+}
+
+static void *stalls(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t before;
+	int ends[2];
+	long n;
+
+	settle(w->number);
+	open_pair(SOCK_DGRAM, ends);
+	while (true) {
+		n = switches();
+		before = now();
+		pass(ends[0], ends[1]);
+		pass(ends[1], ends[0]);
+		if (switches() == n)
+			turned(w, &before);
+	}
+	return NULL;
+}
+
 static void *tcp(void *arg)
 {
 	struct worker *w = arg;
@@ -276,7 +306,8 @@ static const struct {
 	const char *name;
 	void *(*function)(void *worker);
 } kinds[] = {
-	{ "udp", udp }, { "tcp", tcp }, { "connect", connects }, { "bulk", bulk }, { "run", runs },
+	{ "udp", udp },		 { "stalls", stalls }, { "tcp", tcp },
+	{ "connect", connects }, { "bulk", bulk },     { "run", runs },
 };
 
 static void *function_of(const char *name)
