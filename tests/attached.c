@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * attached - keeps pinned programs of type tracepoint attached until stdin ends
+ * attached - keeps pinned programs attached until stdin ends
  *
  * What a tool has loaded can so be put on and off its tracepoints many times a
  * minute, when the tool itself takes seconds to start.
@@ -31,25 +31,41 @@ static uint64_t number_of(const char *tracepoint)
 	return number;
 }
 
-static void attach(const char *pin, const char *tracepoint)
+/* Of type tracepoint. */
+static void attach(int prog, const char *tracepoint)
 {
-	union bpf_attr get = { .pathname = (uintptr_t)pin };
 	struct perf_event_attr event = {
 		.type = PERF_TYPE_TRACEPOINT,
 		.size = sizeof(event),
 		.config = number_of(tracepoint),
 	};
-	long prog, fd;
+	long fd;
 
-	prog = syscall(SYS_bpf, BPF_OBJ_GET, &get, sizeof(get));
-	if (prog < 0)
-		err(EXIT_FAILURE, "%s", pin);
 	/* The program runs on every processor, whichever the event is of. */
 	fd = syscall(SYS_perf_event_open, &event, -1, 0, -1, PERF_FLAG_FD_CLOEXEC);
 	if (fd < 0)
 		err(EXIT_FAILURE, "perf_event_open %s", tracepoint);
 	if (ioctl((int)fd, PERF_EVENT_IOC_SET_BPF, prog) < 0)
-		err(EXIT_FAILURE, "attach %s to %s", pin, tracepoint);
+		err(EXIT_FAILURE, "attach to %s", tracepoint);
+}
+
+/* Of type tp_btf: it knows where it belongs. */
+static void attach_btf(int prog)
+{
+	union bpf_attr open = { .raw_tracepoint.prog_fd = (__u32)prog };
+
+	if (syscall(SYS_bpf, BPF_RAW_TRACEPOINT_OPEN, &open, sizeof(open)) < 0)
+		err(EXIT_FAILURE, "BPF_RAW_TRACEPOINT_OPEN");
+}
+
+static int open_pinned(const char *pin)
+{
+	union bpf_attr get = { .pathname = (uintptr_t)pin };
+	long fd = syscall(SYS_bpf, BPF_OBJ_GET, &get, sizeof(get));
+
+	if (fd < 0)
+		err(EXIT_FAILURE, "%s", pin);
+	return (int)fd;
 }
 
 int main(int argc, char **argv)
@@ -57,11 +73,15 @@ int main(int argc, char **argv)
 	char byte;
 
 	if (argc < 3 || argc % 2 == 0) {
-		fputs("Usage: attached PIN TRACEPOINT [PIN TRACEPOINT]...\n", stderr);
+		fputs("Usage: attached PIN TRACEPOINT|btf [PIN TRACEPOINT|btf]...\n", stderr);
 		return 2;
 	}
-	for (int i = 1; i < argc; i += 2)
-		attach(argv[i], argv[i + 1]);
+	for (int i = 1; i < argc; i += 2) {
+		if (strcmp(argv[i + 1], "btf") == 0)
+			attach_btf(open_pinned(argv[i]));
+		else
+			attach(open_pinned(argv[i]), argv[i + 1]);
+	}
 	puts("ready");
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
