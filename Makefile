@@ -38,7 +38,8 @@ KERNEL_NEEDS := qemu-system-x86:qemu-system-x86_64 mmdebstrap:mmdebstrap cpio:cp
 	       debian-archive-keyring:../share/keyrings/debian-archive-keyring.gpg
 PACKAGE_NEEDS := debhelper:dh dpkg-dev:dpkg-buildpackage fakeroot:fakeroot
 FUZZ_NEEDS  := clang:clang libclang-rt-dev:../lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-$(shell uname -m).a
-BENCH_NEEDS := bsdextrautils:column procps:top tmux:tmux
+BENCH_NEEDS := bpftrace:bpftrace bsdextrautils:column nethogs:nethogs procps:top redis-server:redis-server time:../bin/time \
+	       tmux:tmux wrk:wrk
 FLEET_NEEDS := curl:curl jq:jq prometheus:prometheus prometheus-node-exporter:prometheus-node-exporter sqlite3:sqlite3
 NEEDS       := $(BUILD_NEEDS) $(TEST_NEEDS)
 
@@ -84,7 +85,7 @@ COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
 FUZZERS  := $(notdir $(basename $(wildcard tests/fuzz/*.c)))
-HELPERS  := ledger objects saved traffic uring ways
+HELPERS  := attached ledger objects saved traffic turns uring ways
 PAGES    := $(notdir $(wildcard cmd/*.8))
 FLEET    := $(wildcard cmd/fleet/*)
 UNITS    := $(notdir $(wildcard cmd/systemd/*.service cmd/systemd/*.timer))
@@ -129,6 +130,9 @@ $(build)/tests/ledger $(build)/tests/saved: $(build)/tests/%: tests/%.c $(build)
 
 $(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $(filter %.c,$^) -pthread -o $@
+
+$(build)/tests/reference.bpf.o: tests/reference.bpf.c bpf/abi.h bpf/kernel.h | $(build)/tests
+	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -DSET_TP_BTF -c $< -o $@
 
 $(build)/lib $(build)/tests:
 	$(Q)mkdir -p $@
@@ -245,7 +249,7 @@ bench: root
 	@$(MAKE) --no-print-directory deps NEEDS="$(NEEDS) $(BENCH_NEEDS)"
 	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
 
-run-bench: all $(HELPERS:%=$(build)/tests/%)
+run-bench: all $(HELPERS:%=$(build)/tests/%) $(build)/tests/reference.bpf.o
 	$(Q)BUILD=$(CURDIR)/$(build) tests/locked tests/bench
 
 # FUZZ_SECONDS for each target, over what tests/fuzz/corpus and earlier runs have.
@@ -269,13 +273,13 @@ lint:
 
 run-lint: $(SKELETONS)
 	$(Q)clang-format --dry-run -Werror $(SOURCES)
-	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c tests/*.c tests/ways/*.c tests/fuzz/*.c -- \
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' lib/*.c cmd/*.c $(filter-out %.bpf.c,$(wildcard tests/*.c)) tests/ways/*.c tests/fuzz/*.c -- \
 		$(CPPFLAGS) -std=gnu11
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --library=bsd \
 		'-Dbpf_object__for_each_program(p,o)=while((p=next(o)))' \
 		'-Dbpf_object__for_each_map(m,o)=while((m=next(o)))' \
 		--enable=warning,performance,portability -D_GNU_SOURCE '-DLIBBPF_OPTS(type,name,...)=struct type name={__VA_ARGS__}' \
-		-Ibpf -Ilib lib cmd tests
+		-Ibpf -Ilib -itests/reference.bpf.c lib cmd tests
 	$(Q)shellcheck -x $(SCRIPTS)
 	$(Q)mandoc -T lint -W warning cmd/*.8
 
