@@ -204,7 +204,7 @@ check-fleet: root
 	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@
 
 run-check-fleet: all $(HELPERS:%=$(build)/tests/%)
-	$(Q)BUILD=$(CURDIR)/$(build) timeout 300 tests/locked $(BATS) --timing tests/fleet
+	$(Q)BUILD=$(CURDIR)/$(build) tests/locked timeout 300 $(BATS) --timing tests/fleet
 
 # What it costs: ratios, each measured beside what it is compared with.
 bench: root
