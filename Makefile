@@ -226,7 +226,7 @@ check-packages: root
 run-check-packages: $(build)/tests/traffic
 	$(Q)BUILD=$(CURDIR)/$(build) timeout 6000 $(BATS) --timing $(if $(filter tests,$(TESTS)),$(addprefix tests/packages/,packages.bats guest.bats),$(TESTS))
 
-# Every system call that fails, with every error, and every kill: takes some hours.
+# Every system call that fails, with every error, and every kill: takes most of an hour.
 check-faults: root
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory -j"$$(nproc)" run-$@

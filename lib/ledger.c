@@ -67,14 +67,6 @@ static struct pin_shape shape_of(const char *name)
 	return (struct pin_shape){ name, BPF_MAP_TYPE_ARRAY, sizeof(__u32), LEDGER_BLOCK };
 }
 
-/* Room for one more element of an array; it doubles. */
-static void *grow(void *array, size_t n, size_t size)
-{
-	if (n & (n - 1) || (n && n < 64))
-		return array;
-	return reallocarray(array, n ? 2 * n : 64, size);
-}
-
 static int compare_labels(const void *a, const void *b)
 {
 	const struct series *x = a, *y = b;
@@ -101,7 +93,8 @@ static int compare_parts(const struct ledger_part *a, const struct ledger_part *
 static int add_series(struct ledger *l, const struct ledger_series *s)
 {
 	size_t n = l->head.n_series;
-	struct series **all = grow(l->series, n, sizeof(struct series *)), *one, **found = NULL;
+	struct series **all = reading_grow(l->series, n, sizeof(struct series *)), *one,
+		      **found = NULL;
 
 	if (!all)
 		return -ENOMEM;
@@ -374,7 +367,6 @@ static char *name_owner(const struct ledger *l, const struct owner *o, struct na
 static int find_label(struct ledger *l, const char *text, __u32 *series)
 {
 	struct series key = {}, *const * found;
-	int err;
 
 	shorten(key.s.label, text);
 	found = tfind(&key, &l->labels, compare_labels);
@@ -382,8 +374,7 @@ static int find_label(struct ledger *l, const char *text, __u32 *series)
 	if (found || l->full)
 		return 0;
 	*series = l->head.n_series;
-	err = add_label(l, key.s.label);
-	return err;
+	return add_label(l, key.s.label);
 }
 
 static int remember(struct ledger *l, __u64 id, __u32 series)
@@ -446,7 +437,7 @@ static void end_part(struct ledger *l, const struct ledger_part *old)
 /* Parts come in their order; those of before that are passed have ended. */
 static int add_part(struct ledger *l, const struct ledger_part *part, size_t *passed)
 {
-	struct ledger_part *parts = grow(l->parts, l->n_parts, sizeof(*parts));
+	struct ledger_part *parts = reading_grow(l->parts, l->n_parts, sizeof(*parts));
 	struct counters gained = part->counters;
 
 	if (!parts)

@@ -21,8 +21,8 @@ static void nap(void)
 	nanosleep(&t, NULL);
 }
 
-/* Room for one more element of an array; it doubles. */
-static void *grow(void *array, size_t n, size_t size)
+/* By doubling. */
+void *reading_grow(void *array, size_t n, size_t size)
 {
 	if (n & (n - 1) || (n && n < 64))
 		return array;
@@ -32,7 +32,7 @@ static void *grow(void *array, size_t n, size_t size)
 static int add_process(void *arg, const void *key, const void *value)
 {
 	struct reading *r = arg;
-	struct process_row *rows = grow(r->processes, r->n_processes, sizeof(*rows));
+	struct process_row *rows = reading_grow(r->processes, r->n_processes, sizeof(*rows));
 
 	if (!rows)
 		return -ENOMEM;
@@ -46,7 +46,7 @@ static int add_process(void *arg, const void *key, const void *value)
 static int add_finished(void *arg, const void *key, const void *value)
 {
 	struct reading *r = arg;
-	struct finished_row *rows = grow(r->finished, r->n_finished, sizeof(*rows));
+	struct finished_row *rows = reading_grow(r->finished, r->n_finished, sizeof(*rows));
 
 	if (!rows)
 		return -ENOMEM;
@@ -430,7 +430,7 @@ static int compare_flows(const void *a, const void *b)
 static int add_flow(void *arg, const void *key, const void *value)
 {
 	struct flow_walk *w = arg;
-	struct flow_row *rows = grow(w->before, w->n_before, sizeof(*rows));
+	struct flow_row *rows = reading_grow(w->before, w->n_before, sizeof(*rows));
 
 	if (!rows)
 		return -ENOMEM;
@@ -486,7 +486,7 @@ static int one_flow(void *arg, const void *key, const void *value)
 static int flow_of_file(void *arg, const void *key, const void *value)
 {
 	struct flow_walk *w = arg;
-	__u64 *seen = grow(w->seen, w->n_seen, sizeof(*seen));
+	__u64 *seen = reading_grow(w->seen, w->n_seen, sizeof(*seen));
 	struct flow_key k;
 
 	if (!seen)
@@ -548,7 +548,7 @@ static int keep_flow(void *arg, const struct flow_key *key, const struct flow *f
 		     const struct process_row *process)
 {
 	struct reading *r = arg;
-	struct kept_flow *flows = grow(r->flows, r->n_flows, sizeof(*flows));
+	struct kept_flow *flows = reading_grow(r->flows, r->n_flows, sizeof(*flows));
 
 	if (!flows)
 		return -ENOMEM;

@@ -56,6 +56,9 @@ void reading_free(struct reading *r);
 /* By pid, then start: <0, 0 or >0. */
 int reading_order(const struct process_key *a, const struct process_key *b);
 
+/* Room for one more element of an array that has n and is made by this alone. NULL: no memory. */
+void *reading_grow(void *array, size_t n, size_t size);
+
 /* The row of a process, or NULL. */
 const struct process_row *reading_process(const struct reading *r, const struct process_key *key);
 
