@@ -15,10 +15,10 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 2
+#define NETACCT_SCHEMA 4
 
 /* The same of some users or cgroups only: who does not know of that is to keep away. */
-#define NETACCT_SCHEMA_PARTIAL 3
+#define NETACCT_SCHEMA_PARTIAL 5
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -146,7 +146,8 @@ struct process {
 	__u64 last_seen_ns; /* jiffy resolution */
 	__u64 exited_ns;    /* 0: it lives */
 	struct traffic traffic;
-	struct counters other_flows; /* the part that no row of flows has */
+	/* The part that no row of flows has. Where none are kept (META_FLOWS) it is 0, and all of it. */
+	struct counters other_flows;
 };
 _Static_assert(sizeof(struct process) == 496, "struct process is ABI");
 

@@ -4,8 +4,9 @@
  * to, how rows are made, and how room is made for them.
  *
  * Every byte goes to totals, and to the row of its process or to "no row"; what
- * goes to a process goes to one of its flows or to its "other flows". Values
- * are only added to, atomically, so that no reader and no other CPU matters.
+ * goes to a process goes to one of its flows or to its "other flows", where flows
+ * are kept. Values are only added to, atomically, so that no reader and no other
+ * CPU matters.
  */
 #ifndef NETACCT_COUNT_H
 #define NETACCT_COUNT_H
@@ -677,13 +678,10 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	get_ends(&e.ends, sk);
 	if (e.ends.kind & FLOW_LOOPBACK)
 		add(&traffic->loopback, tx, bytes, calls);
-	if (!p)
+	if (!p || !keep_flows)
 		return;
 	e.protocol = protocol;
-	if (keep_flows)
-		count_flow(st, generation, p, key, sk, s, &e, tx, bytes, calls);
-	else
-		add(&p->other_flows, tx, bytes, calls);
+	count_flow(st, generation, p, key, sk, s, &e, tx, bytes, calls);
 }
 
 #endif

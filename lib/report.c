@@ -48,6 +48,7 @@ static bool subtracts(const struct report *r)
 static void make_process(const struct report *r, struct row *row, const struct process_row *process)
 {
 	const struct process *p = &process->p;
+	bool has_flows = r->reading->account->meta.flags & META_FLOWS;
 
 	*row = (struct row){
 		.process = process,
@@ -57,7 +58,7 @@ static void make_process(const struct report *r, struct row *row, const struct p
 		.processes = 1,
 		.first_seen_ns = p->first_seen_ns,
 		.last_seen_ns = p->last_seen_ns,
-		.other_flows = p->other_flows,
+		.other_flows = has_flows ? p->other_flows : p->traffic.total,
 	};
 	memcpy(row->comm, p->comm, sizeof(row->comm));
 	set_traffic(r, row, &p->traffic,
