@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What tests/bench compares the hooks with, on the same tracepoints: programs
- * that do nothing, and programs that do the least that counting by process
- * takes: find a row by a key of 16 bytes, and add to it.
+ * that do nothing; programs that find a row by a key of 16 bytes, and add one
+ * number to it; and the floor: programs that add all that netacct's maps have to
+ * tell of an event, to rows that are there, and look at nothing else.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -66,5 +67,101 @@ int BPF_PROG(hash_received, struct sock *sk, int ret)
 {
 	return update(ret);
 }
+
+/* The sums that are current to the last event: of a process in all, by protocol, and for loopback. */
+struct floor_row {
+	struct counters total;
+	struct counters loopback;
+	struct counters protocol;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_PROCESSES);
+	__type(key, struct process_key);
+	__type(value, struct floor_row);
+} floor_rows SEC(".maps");
+
+/* Of the machine. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} floor_totals SEC(".maps");
+
+/* Of a connection, where they are found soonest. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct counters);
+} floor_flows SEC(".maps");
+
+static const struct floor_row zero_row;
+
+/* What one hook of TCP's receive has 0 of, the other has. */
+static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 calls)
+{
+	if (bytes)
+		__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
+	if (calls)
+		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
+}
+
+static __always_inline int floor(struct sock *sk, bool flows, bool tx, __u64 bytes, __u64 calls)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct process_key key = { .start_ns = task->group_leader->start_boottime,
+				   .pid = task->tgid };
+	struct floor_row *row = bpf_map_lookup_elem(&floor_rows, &key);
+	struct counters *c;
+	__u32 zero = 0;
+
+	if ((__s64)bytes < 0)
+		return 0;
+	if (!row) {
+		bpf_map_update_elem(&floor_rows, &key, &zero_row, BPF_NOEXIST);
+		return 0;
+	}
+	add(&row->total, tx, bytes, calls);
+	add(&row->loopback, tx, bytes, calls);
+	add(&row->protocol, tx, bytes, calls);
+	c = bpf_map_lookup_elem(&floor_totals, &zero);
+	if (c)
+		add(c, tx, bytes, calls);
+	if (!flows)
+		return 0;
+	c = bpf_sk_storage_get(&floor_flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (c)
+		add(c, tx, bytes, calls);
+	return 0;
+}
+
+/* What it receives is told by two hooks: the bytes, taken for one here, and the calls. */
+static __always_inline bool is_tcp(struct sock *sk)
+{
+	return sk->sk_protocol == IPPROTO_TCP;
+}
+
+#define FLOOR(name, flows)                                                      \
+	SEC("tp_btf/sock_send_length")                                          \
+	int BPF_PROG(name##_sent, struct sock *sk, int ret)                     \
+	{                                                                       \
+		return floor(sk, flows, true, ret, 1);                          \
+	}                                                                       \
+	SEC("tp_btf/sock_recv_length")                                          \
+	int BPF_PROG(name##_received, struct sock *sk, int ret)                 \
+	{                                                                       \
+		return floor(sk, flows, false, is_tcp(sk) ? 0 : ret, 1);        \
+	}                                                                       \
+	SEC("tp_btf/tcp_rcv_space_adjust")                                      \
+	int BPF_PROG(name##_copied, struct sock *sk)                            \
+	{                                                                       \
+		return floor(sk, flows, false, 1, 0);                           \
+	}
+
+FLOOR(floor, false)
+FLOOR(floor_flows, true)
 
 char LICENSE[] SEC("license") = "GPL";
