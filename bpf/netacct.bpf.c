@@ -98,6 +98,7 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 static __always_inline int on_sent(struct sock *sk, int ret)
 {
 	struct state *st = get_state();
+	struct socket_state *s = NULL;
 	struct process_key key;
 	int protocol;
 
@@ -106,7 +107,9 @@ static __always_inline int on_sent(struct sock *sk, int ret)
 	protocol = protocol_of(sk);
 	if (protocol < 0 || !whose(&key, true))
 		return 0;
-	count(st, &key, sk, socket_state(sk, protocol), protocol, true, ret, 1);
+	if (keep_flows)
+		s = socket_state(sk, protocol);
+	count(st, &key, sk, s, protocol, true, ret, 1);
 	return 0;
 }
 

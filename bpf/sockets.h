@@ -120,9 +120,12 @@ static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int 
  */
 static __always_inline struct socket_state *socket_state(struct sock *sk, int protocol)
 {
-	struct socket_state *s = find_state(sk), new;
+	struct socket_state *s, new;
 
-	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET || !keep_flows ||
+	if (!keep_flows && protocol != PROTOCOL_TCP)
+		return NULL;
+	s = find_state(sk);
+	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET ||
 	    READ(sk, __sk_common.skc_family) == AF_SMC)
 		return s;
 	__builtin_memset(&new, 0, sizeof(new));
