@@ -68,7 +68,8 @@ int BPF_PROG(hash_received, struct sock *sk, int ret)
 	return update(ret);
 }
 
-/* The sums that are current to the last event: of a process in all, by protocol, and for loopback. */
+/* The sums that are current to the last event: of a process in all, by protocol, and for loopback.
+ */
 struct floor_row {
 	struct counters total;
 	struct counters loopback;
@@ -90,13 +91,18 @@ struct {
 	__type(value, struct counters);
 } floor_totals SEC(".maps");
 
-/* Of a connection, where they are found soonest. */
+/* Of a connection, where they are found soonest, and up to where it was received. */
+struct floor_socket {
+	struct counters counters;
+	__u32 copied;
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct counters);
-} floor_flows SEC(".maps");
+	__type(value, struct floor_socket);
+} floor_sockets SEC(".maps");
 
 static const struct floor_row zero_row;
 
@@ -109,17 +115,21 @@ static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 
 		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
 }
 
-static __always_inline int floor(struct sock *sk, bool flows, bool tx, __u64 bytes, __u64 calls)
+static __always_inline struct floor_socket *floor_socket(struct sock *sk)
+{
+	return bpf_sk_storage_get(&floor_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/* The socket is NULL where no flows are counted. */
+static __always_inline int floor_event(struct floor_socket *s, bool tx, __u64 bytes, __u64 calls)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct process_key key = { .start_ns = task->group_leader->start_boottime,
 				   .pid = task->tgid };
 	struct floor_row *row = bpf_map_lookup_elem(&floor_rows, &key);
-	struct counters *c;
+	struct counters *totals;
 	__u32 zero = 0;
 
-	if ((__s64)bytes < 0)
-		return 0;
 	if (!row) {
 		bpf_map_update_elem(&floor_rows, &key, &zero_row, BPF_NOEXIST);
 		return 0;
@@ -127,41 +137,55 @@ static __always_inline int floor(struct sock *sk, bool flows, bool tx, __u64 byt
 	add(&row->total, tx, bytes, calls);
 	add(&row->loopback, tx, bytes, calls);
 	add(&row->protocol, tx, bytes, calls);
-	c = bpf_map_lookup_elem(&floor_totals, &zero);
-	if (c)
-		add(c, tx, bytes, calls);
-	if (!flows)
-		return 0;
-	c = bpf_sk_storage_get(&floor_flows, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-	if (c)
-		add(c, tx, bytes, calls);
+	totals = bpf_map_lookup_elem(&floor_totals, &zero);
+	if (totals)
+		add(totals, tx, bytes, calls);
+	if (s)
+		add(&s->counters, tx, bytes, calls);
 	return 0;
 }
 
-/* What it receives is told by two hooks: the bytes, taken for one here, and the calls. */
-static __always_inline bool is_tcp(struct sock *sk)
+static __always_inline int floor_call(struct sock *sk, int ret, bool flows, bool tx)
 {
-	return sk->sk_protocol == IPPROTO_TCP;
+	/* What TCP receives is told by two hooks: the calls here, the bytes below. */
+	bool calls_only = !tx && sk->sk_protocol == IPPROTO_TCP;
+
+	if (ret <= 0)
+		return 0;
+	return floor_event(flows ? floor_socket(sk) : NULL, tx, calls_only ? 0 : ret, 1);
 }
 
-#define FLOOR(name, flows)                                                      \
-	SEC("tp_btf/sock_send_length")                                          \
-	int BPF_PROG(name##_sent, struct sock *sk, int ret)                     \
-	{                                                                       \
-		return floor(sk, flows, true, ret, 1);                          \
-	}                                                                       \
-	SEC("tp_btf/sock_recv_length")                                          \
-	int BPF_PROG(name##_received, struct sock *sk, int ret)                 \
-	{                                                                       \
-		return floor(sk, flows, false, is_tcp(sk) ? 0 : ret, 1);        \
-	}                                                                       \
-	SEC("tp_btf/tcp_rcv_space_adjust")                                      \
-	int BPF_PROG(name##_copied, struct sock *sk)                            \
-	{                                                                       \
-		return floor(sk, flows, false, 1, 0);                           \
+static __always_inline int floor_copied(struct sock *sk, bool flows)
+{
+	struct floor_socket *s = floor_socket(sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u32 bytes;
+
+	if (!s || !tp)
+		return 0;
+	bytes = tp->copied_seq - s->copied;
+	s->copied = tp->copied_seq;
+	return floor_event(flows ? s : NULL, false, bytes, 0);
+}
+
+#define FLOOR(name, flows)                                      \
+	SEC("tp_btf/sock_send_length")                          \
+	int BPF_PROG(name##_sent, struct sock *sk, int ret)     \
+	{                                                       \
+		return floor_call(sk, ret, flows, true);        \
+	}                                                       \
+	SEC("tp_btf/sock_recv_length")                          \
+	int BPF_PROG(name##_received, struct sock *sk, int ret) \
+	{                                                       \
+		return floor_call(sk, ret, flows, false);       \
+	}                                                       \
+	SEC("tp_btf/tcp_rcv_space_adjust")                      \
+	int BPF_PROG(name##_copied, struct sock *sk)            \
+	{                                                       \
+		return floor_copied(sk, flows);                 \
 	}
 
-FLOOR(floor, false)
+FLOOR(floor_plain, false)
 FLOOR(floor_flows, true)
 
 char LICENSE[] SEC("license") = "GPL";
