@@ -146,8 +146,7 @@ struct process {
 	__u64 last_seen_ns; /* jiffy resolution */
 	__u64 exited_ns;    /* 0: it lives */
 	struct traffic traffic;
-	/* The part that no row of flows has. Where none are kept (META_FLOWS) it is 0, and all of
-	 * it. */
+	/* The part that no row of flows has. Where flows are not kept: 0, but it is all. */
 	struct counters other_flows;
 };
 _Static_assert(sizeof(struct process) == 496, "struct process is ABI");

@@ -80,7 +80,7 @@ void cli_init(struct cli *cli, const char *usage)
 	if (dir && *dir)
 		set_pin_dir(cli, dir);
 	libbpf_set_print(NULL);
-	/* A message is one write: what another program says at the same moment stays out of its midst. */
+	/* A message is one write, so that what others say meanwhile is not in its midst. */
 	setvbuf(stderr, NULL, _IOLBF, 0);
 	/* A reader that has gone shows as a failed write, and is reported as one. */
 	signal(SIGPIPE, SIG_IGN);

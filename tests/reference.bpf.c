@@ -68,8 +68,7 @@ int BPF_PROG(hash_received, struct sock *sk, int ret)
 	return update(ret);
 }
 
-/* The sums that are current to the last event: of a process in all, by protocol, and for loopback.
- */
+/* Of a process: in all, for loopback, and by protocol. */
 struct floor_row {
 	struct counters total;
 	struct counters loopback;
