@@ -39,8 +39,10 @@ stream() {
 			"$(jq -s "map(.$key) | add" <<<"$truth")"
 	done
 	jq -e "[.processes[] | select(.merged == null)] | length <= $rows" "$BATS_TEST_TMPDIR/show"
-	# Each of them and the receiver: the parent only made them.
-	is "$(jq '[.processes[] | select(.comm == "swarm") | .merged // 1] | add' "$BATS_TEST_TMPDIR/show")" $((processes + 1))
+	# Each of them and the receiver, for the parent only made them. But where the kernel is late to free those that have
+	# ended, the next finds all rows taken, and is added to the finished ones uncounted.
+	jq -e "[.processes[] | select(.comm == \"swarm\") | .merged // 1] | add | . > $rows and . <= $processes + 1" \
+		"$BATS_TEST_TMPDIR/show"
 	netacct-reset
 	traffic udp --comm swarm --swarm "$((rows * 3))" --bytes 101 --chunk 101 >/dev/null
 	invariants
