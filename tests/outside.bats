@@ -35,11 +35,13 @@ file() {
 		1<a> recvmmsg(5<UDP:[192.0.2.2:1->192.0.2.1:2]>, [{msg_hdr={msg_control=[{cmsg_len=64, cmsg_level=SOL_SOCKET}, {cmsg_len=36, cmsg_level=SOL_IPV6}], msg_controllen=104, msg_flags=0}, msg_len=48}, {msg_hdr={msg_control=[{cmsg_len=64, cmsg_level=SOL_SOCKET}], msg_controllen=64, msg_flags=0}, msg_len=53}], 16, 0, NULL) = 2
 		1<a> recvmmsg(5<UDP:[192.0.2.2:1->192.0.2.1:2]>, [{msg_hdr={msg_flags=MSG_ERRQUEUE}, msg_len=90}], 16, MSG_ERRQUEUE, NULL) = 1
 		1<a> sendto(5<UDP:[192.0.2.2:1]>, ""..., 688, 0, {sin_port=htons(2)}, 16) = 688
+		1<a> sendfile(5<TCP:[192.0.2.2:1->192.0.2.1:2]>, 3</etc/hosts>, NULL, 1000) = 1000
+		1<a> sendfile(4<pipe:[1]>, 5<TCP:[192.0.2.2:1->192.0.2.1:2]>, NULL, 2000) = 2000
 		2<b> sendto(6<UDP:[192.0.2.2:1]>, ""..., 688, 0, {sin_port=htons(2)}, 16 <detached ...>
 		3<c> sendto(7<UDP:[192.0.2.2:1]>, ""..., 688, 0, {sin_port=htons(2)}, 16) = ?
 	END
 	run --separate-stderr "$BATS_TEST_DIRNAME/strace-sums" calls.strace
-	is "$(sort <<<"$output")" $'1\ta\t688\t101\n2\tb\t0\t0\n3\tc\t0\t0'
+	is "$(sort <<<"$output")" $'1\ta\t1688\t2101\n2\tb\t0\t0\n3\tc\t0\t0'
 	is "$stderr" $'calls.strace: process 2 b: the end of a call\ncalls.strace: process 3 c: the end of a call'
 }
 
