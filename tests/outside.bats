@@ -39,10 +39,11 @@ file() {
 		1<a> sendfile(4<pipe:[1]>, 5<TCP:[192.0.2.2:1->192.0.2.1:2]>, NULL, 2000) = 2000
 		2<b> sendto(6<UDP:[192.0.2.2:1]>, ""..., 688, 0, {sin_port=htons(2)}, 16 <detached ...>
 		3<c> sendto(7<UDP:[192.0.2.2:1]>, ""..., 688, 0, {sin_port=htons(2)}, 16) = ?
+		4<d> sendto(8<UDP:[192.0.2.2:1]>, ""..., 576, 0, {sin_port=htons(2)}, 16) = -1 (errno 18446744073709551572)
 	END
 	run --separate-stderr "$BATS_TEST_DIRNAME/strace-sums" calls.strace
-	is "$(sort <<<"$output")" $'1\ta\t1688\t2101\n2\tb\t0\t0\n3\tc\t0\t0'
-	is "$stderr" $'calls.strace: process 2 b: the end of a call\ncalls.strace: process 3 c: the end of a call'
+	is "$(sort <<<"$output")" $'1\ta\t1688\t2101\n2\tb\t0\t0\n3\tc\t0\t0\n4\td\t0\t0'
+	is "$stderr" $'calls.strace: process 2 b: the end of a call\ncalls.strace: process 3 c: the end of a call\ncalls.strace: process 4 d: the end of a call'
 }
 
 @test "nginx and curl: sendfile on and off, TLS 1.2 and 1.3, HTTP/2" {
