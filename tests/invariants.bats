@@ -28,7 +28,10 @@ stream() {
 
 @test "20,000 short-lived processes in 1,000 rows: no byte is lost" {
 	processes=$(scaled 20000)
-	rows=$(scaled 1000)
+	rows=1000
+	# Slow machines need fewer. A fast one ends some hundreds before the kernel frees the first, and its row: for whom
+	# none is left is added up like others, but not counted.
+	[ -z "${NETACCT_TEST_GUEST:-}" ] || rows=$(scaled 1000)
 	netacct-load --max-processes "$rows"
 	truth=$(traffic udp --comm swarm --swarm "$processes" --bytes 101 --chunk 101)
 	invariants
@@ -39,10 +42,8 @@ stream() {
 			"$(jq -s "map(.$key) | add" <<<"$truth")"
 	done
 	jq -e "[.processes[] | select(.merged == null)] | length <= $rows" "$BATS_TEST_TMPDIR/show"
-	# Each of them and the receiver, for the parent only made them. But where the kernel is late to free those that have
-	# ended, the next finds all rows taken, and is added to the finished ones uncounted.
-	jq -e "[.processes[] | select(.comm == \"swarm\") | .merged // 1] | add | . > $rows and . <= $processes + 1" \
-		"$BATS_TEST_TMPDIR/show"
+	# Each of them and the receiver: the parent only made them.
+	is "$(jq '[.processes[] | select(.comm == "swarm") | .merged // 1] | add' "$BATS_TEST_TMPDIR/show")" $((processes + 1))
 	netacct-reset
 	traffic udp --comm swarm --swarm "$((rows * 3))" --bytes 101 --chunk 101 >/dev/null
 	invariants
