@@ -15,10 +15,10 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 4
+#define NETACCT_SCHEMA 6
 
 /* The same of some users or cgroups only: who does not know of that is to keep away. */
-#define NETACCT_SCHEMA_PARTIAL 5
+#define NETACCT_SCHEMA_PARTIAL 7
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -115,13 +115,23 @@ struct protocols {
 _Static_assert(sizeof(struct protocols) == PROTOCOLS * sizeof(struct counters),
 	       "struct protocols has one member for each protocol");
 
-/* What a process moved. AF_PACKET stands in protocols.packet only. */
+/*
+ * What a process moved. To add is most of what counting costs: of what is moved
+ * most each byte stands in one place. In all it is what stands before loopback,
+ * AF_PACKET's left out.
+ */
 struct traffic {
-	struct counters total;
-	struct counters loopback;
-	struct protocols protocols;
+	struct protocols protocols; /* of TCP and UDP without loopback */
+	struct counters tcp_loopback;
+	struct counters udp_loopback;
+	struct counters loopback; /* of the other protocols, and in theirs too */
 };
-_Static_assert(sizeof(struct traffic) == 384, "struct traffic is ABI");
+_Static_assert(sizeof(struct traffic) == 416, "struct traffic is ABI");
+
+/* Its parts, one after the other: enum protocol, and these. */
+#define PART_TCP_LOOPBACK PROTOCOLS
+#define PART_UDP_LOOPBACK (PROTOCOLS + 1)
+#define TRAFFIC_PARTS	  (PROTOCOLS + 2)
 
 /*
  * A process: its thread group id and the start of its group leader, since pids
@@ -149,7 +159,7 @@ struct process {
 	/* The part that no row of flows has. Where flows are not kept: 0, but it is all. */
 	struct counters other_flows;
 };
-_Static_assert(sizeof(struct process) == 496, "struct process is ABI");
+_Static_assert(sizeof(struct process) == 528, "struct process is ABI");
 
 /* What finished processes are added up by when their rows are needed. */
 struct finished_key {
@@ -168,7 +178,7 @@ struct finished {
 	__u64 exited_ns; /* of the last */
 	struct traffic traffic;
 };
-_Static_assert(sizeof(struct finished) == 416, "struct finished is ABI");
+_Static_assert(sizeof(struct finished) == 448, "struct finished is ABI");
 
 /* A process's use of one connection. The number is drawn with the socket's state. */
 struct flow_key {

@@ -118,6 +118,17 @@ static __always_inline void add_counters(struct counters *to, const struct count
 	__sync_fetch_and_add(&to->rx_calls, from->rx_calls);
 }
 
+/* AF_PACKET's is not in it. */
+static __noinline void add_traffic(struct counters *to, const struct traffic *t)
+{
+	const struct counters *part = (const struct counters *)t;
+
+#pragma unroll
+	for (int i = 0; i < TRAFFIC_PARTS; i++)
+		if (i != PROTOCOL_PACKET)
+			add_counters(to, &part[i]);
+}
+
 static __always_inline void process_key(struct process_key *key, struct task_struct *task)
 {
 	key->start_ns = READ2(task, group_leader, start_boottime);
@@ -179,13 +190,14 @@ static __noinline void add_finished(__u32 slot, const struct process *p)
 	if (!f) {
 		t = get_totals(slot);
 		if (t)
-			add_counters(&t->no_row, &p->traffic.total);
+			add_traffic(&t->no_row, &p->traffic);
 		return;
 	}
 	to = (__u64 *)&f->traffic;
 #pragma unroll
-	for (int i = 0; i < (int)(sizeof(struct traffic) / sizeof(__u64)); i++)
-		__sync_fetch_and_add(&to[i], from[i]);
+	for (int i = 0; i < (int)(sizeof(f->traffic) / sizeof(*to)); i++)
+		if (from[i])
+			__sync_fetch_and_add(&to[i], from[i]);
 	if (!f->first_seen_ns || (__s64)p->first_seen_ns < (__s64)f->first_seen_ns)
 		f->first_seen_ns = p->first_seen_ns;
 	if ((__s64)p->last_seen_ns > (__s64)f->last_seen_ns)
@@ -637,11 +649,11 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	__u32 slot = generation & 1;
 	struct totals *t = get_totals(slot);
 	struct traffic *traffic = NULL;
-	struct counters *column;
 	struct finished *f;
 	struct process *p;
+	__u32 netns, part = protocol;
 	struct event e;
-	__u32 netns;
+	bool loopback;
 
 	if (!t)
 		return;
@@ -659,25 +671,25 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		p->last_seen_ns = now(t);
 		traffic = &p->traffic;
 	}
-	if (traffic && protocol >= 0 && protocol < PROTOCOLS) {
-		column = (struct counters *)&traffic->protocols + protocol;
-		/* Made once: up to 6.1 what is read from the stack again has no bounds. */
-		barrier_var(column);
-		add(column, tx, bytes, calls);
-	}
+	get_ends(&e.ends, sk);
+	loopback = protocol != PROTOCOL_PACKET && e.ends.kind & FLOW_LOOPBACK;
+	if (loopback && protocol == PROTOCOL_TCP)
+		part = PART_TCP_LOOPBACK;
+	else if (loopback && protocol == PROTOCOL_UDP)
+		part = PART_UDP_LOOPBACK;
+	/* Made once: up to 6.1 what is read from the stack again has no bounds. */
+	barrier_var(part);
+	if (traffic && part < TRAFFIC_PARTS)
+		add((struct counters *)traffic + part, tx, bytes, calls);
+	if (traffic && loopback && part < PROTOCOLS)
+		add(&traffic->loopback, tx, bytes, calls);
 	if (protocol == PROTOCOL_PACKET) {
 		add(&t->packet, tx, bytes, calls);
 		return;
 	}
 	add(&t->total, tx, bytes, calls);
-	if (!traffic) {
+	if (!traffic)
 		add(&t->no_row, tx, bytes, calls);
-		return;
-	}
-	add(&traffic->total, tx, bytes, calls);
-	get_ends(&e.ends, sk);
-	if (e.ends.kind & FLOW_LOOPBACK)
-		add(&traffic->loopback, tx, bytes, calls);
 	if (!p || !keep_flows)
 		return;
 	e.protocol = protocol;

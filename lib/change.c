@@ -25,16 +25,19 @@ static void fold(struct change *c, const struct reading *now, const struct proce
 {
 	const struct finished_row *row;
 	struct finished_key key;
+	struct counters total;
 
 	memcpy(key.comm, gone->p.comm, sizeof(key.comm));
 	key.cgroup_id = gone->p.cgroup_id;
 	key.uid = gone->p.uid;
 	key.netns = gone->p.netns;
 	row = find_finished(now, &key);
-	if (row)
+	if (row) {
 		traffic_add(&c->finished[row - now->finished].traffic, &gone->p.traffic);
-	else
-		counters_add(&c->no_row, &gone->p.traffic.total);
+		return;
+	}
+	total = traffic_total(&gone->p.traffic);
+	counters_add(&c->no_row, &total);
 }
 
 /* Both have them in the same order; to search for each would cost as much as all the rest. */

@@ -193,7 +193,7 @@ static void get_counters(const struct report *r, const struct row *row, enum col
 {
 	if (id == COLUMN_LOOPBACK) {
 		v->known = row->traffic;
-		v->counters = row->traffic ? row->traffic->loopback : v->counters;
+		v->counters = row->traffic ? traffic_loopback(row->traffic) : v->counters;
 		return;
 	}
 	/* It is not known without loopback, nor how much of it is of flows that were folded since.

@@ -11,9 +11,10 @@
 /* A row's process may have moved bytes through sockets of other namespaces than its own. */
 static void add_row(struct comparison *c, const struct traffic *t, bool here)
 {
-	struct counters outside = counters_less(&t->total, &t->loopback);
+	struct counters total = traffic_total(t), loopback = traffic_loopback(t);
+	struct counters outside = counters_less(&total, &loopback);
 
-	counters_add(&c->loopback, &t->loopback);
+	counters_add(&c->loopback, &loopback);
 	if (!here)
 		counters_add(&c->elsewhere, &outside);
 }

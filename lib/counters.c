@@ -29,29 +29,53 @@ bool counters_zero(const struct counters *c)
 	return !c->tx_bytes && !c->rx_bytes && !c->tx_calls && !c->rx_calls;
 }
 
-const struct counters *traffic_protocol(const struct traffic *t, int protocol)
+struct counters traffic_protocol(const struct traffic *t, int protocol)
 {
-	return (const struct counters *)&t->protocols + protocol;
+	struct counters sum = ((const struct counters *)t)[protocol];
+
+	if (protocol == PROTOCOL_TCP)
+		counters_add(&sum, &t->tcp_loopback);
+	if (protocol == PROTOCOL_UDP)
+		counters_add(&sum, &t->udp_loopback);
+	return sum;
+}
+
+struct counters traffic_loopback(const struct traffic *t)
+{
+	struct counters sum = t->loopback;
+
+	counters_add(&sum, &t->tcp_loopback);
+	counters_add(&sum, &t->udp_loopback);
+	return sum;
+}
+
+struct counters traffic_total(const struct traffic *t)
+{
+	const struct counters *parts = (const struct counters *)t;
+	struct counters sum = {};
+
+	for (int i = 0; i < TRAFFIC_PARTS; i++)
+		if (i != PROTOCOL_PACKET)
+			counters_add(&sum, &parts[i]);
+	return sum;
 }
 
 void traffic_add(struct traffic *to, const struct traffic *from)
 {
-	struct counters *protocols = (struct counters *)&to->protocols;
+	struct counters *parts = (struct counters *)to;
 
-	counters_add(&to->total, &from->total);
+	for (int i = 0; i < TRAFFIC_PARTS; i++)
+		counters_add(&parts[i], (const struct counters *)from + i);
 	counters_add(&to->loopback, &from->loopback);
-	for (int i = 0; i < PROTOCOLS; i++)
-		counters_add(&protocols[i], traffic_protocol(from, i));
 }
 
 void traffic_subtract(struct traffic *from, const struct traffic *t)
 {
-	struct counters *protocols = (struct counters *)&from->protocols;
+	struct counters *parts = (struct counters *)from;
 
-	from->total = counters_less(&from->total, &t->total);
+	for (int i = 0; i < TRAFFIC_PARTS; i++)
+		parts[i] = counters_less(&parts[i], (const struct counters *)t + i);
 	from->loopback = counters_less(&from->loopback, &t->loopback);
-	for (int i = 0; i < PROTOCOLS; i++)
-		protocols[i] = counters_less(&protocols[i], traffic_protocol(t, i));
 }
 
 static bool is_before(__u64 a, __u64 b)

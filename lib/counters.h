@@ -18,7 +18,9 @@ void traffic_add(struct traffic *to, const struct traffic *from);
 void finished_add(struct finished *to, const struct finished *from);
 void traffic_subtract(struct traffic *from, const struct traffic *t);
 
-/* The counters of an enum protocol. */
-const struct counters *traffic_protocol(const struct traffic *t, int protocol);
+/* What it comes to: in all, AF_PACKET left out; through loopback; by an enum protocol. */
+struct counters traffic_total(const struct traffic *t);
+struct counters traffic_loopback(const struct traffic *t);
+struct counters traffic_protocol(const struct traffic *t, int protocol);
 
 #endif

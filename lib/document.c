@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "clock.h"
+#include "counters.h"
 #include "document.h"
 #include "scope.h"
 #include "text.h"
@@ -57,6 +58,16 @@ bool document_add(void *to, const void *from, size_t size)
 
 	for (size_t i = 0; i < size / sizeof(*sums); i++)
 		if (!add(&sums[i], numbers[i]))
+			return false;
+	return true;
+}
+
+bool document_add_traffic(struct counters *to, const struct traffic *t)
+{
+	const struct counters *part = (const struct counters *)t;
+
+	for (int i = 0; i < TRAFFIC_PARTS; i++)
+		if (i != PROTOCOL_PACKET && !document_add(to, &part[i], sizeof(*to)))
 			return false;
 	return true;
 }
@@ -192,16 +203,23 @@ static int get_comm(const struct place *r, const json_t *row, char comm[COMM_LEN
 	return 0;
 }
 
+/* What a document tells of a row's traffic. */
+struct sums {
+	struct counters total;
+	struct counters loopback;
+	struct counters protocols[PROTOCOLS];
+};
+
 /*
  * A row that was read while it was counted may lack in one number what is there
- * in another: of a send or two, which the next reading would have. The largest
- * is true, and what has no protocol yet is other.
+ * in another, if the reader kept them apart: of a send or two, which the next
+ * reading would have. The largest is true, and what has no protocol yet is other.
  */
-static bool even_out(struct traffic *t, struct counters *sum)
+static bool even_out(struct sums *s, struct counters *sum)
 {
-	__u64 *total = (__u64 *)&t->total, *sums = (__u64 *)sum;
-	__u64 *other = (__u64 *)&t->protocols.other;
-	const __u64 *loopback = (const __u64 *)&t->loopback;
+	__u64 *total = (__u64 *)&s->total, *sums = (__u64 *)sum;
+	__u64 *other = (__u64 *)&s->protocols[PROTOCOL_OTHER];
+	const __u64 *loopback = (const __u64 *)&s->loopback;
 
 	for (size_t i = 0; i < FIELDS; i++) {
 		if (total[i] < sums[i])
@@ -215,11 +233,10 @@ static bool even_out(struct traffic *t, struct counters *sum)
 	return true;
 }
 
-static int check_traffic(const struct place *r, const struct traffic *t,
-			 const struct counters *protocols)
+static int check_sums(const struct place *r, const struct sums *s, const struct counters *protocols)
 {
-	const __u64 *total = (const __u64 *)&t->total, *sums = (const __u64 *)protocols;
-	const __u64 *loopback = (const __u64 *)&t->loopback;
+	const __u64 *total = (const __u64 *)&s->total, *sums = (const __u64 *)protocols;
+	const __u64 *loopback = (const __u64 *)&s->loopback;
 
 	for (size_t i = 0; i < FIELDS; i++) {
 		if (sums[i] != total[i])
@@ -233,27 +250,52 @@ static int check_traffic(const struct place *r, const struct traffic *t,
 	return 0;
 }
 
+/* What of from was through loopback, as far as there is any left. */
+static struct counters take_loopback(struct counters *left, struct counters *from)
+{
+	struct counters more = counters_less(left, from), taken = counters_less(left, &more);
+
+	*from = counters_less(from, &taken);
+	*left = more;
+	return taken;
+}
+
+/* Which protocols went through loopback the document does not tell, nor does anybody ask for it. */
+static void set_traffic(struct traffic *t, struct sums *s)
+{
+	t->tcp_loopback = take_loopback(&s->loopback, &s->protocols[PROTOCOL_TCP]);
+	t->udp_loopback = take_loopback(&s->loopback, &s->protocols[PROTOCOL_UDP]);
+	t->loopback = s->loopback;
+	memcpy(&t->protocols, s->protocols, sizeof(t->protocols));
+}
+
 static int get_traffic(struct place *r, const json_t *row, bool whole, struct traffic *t)
 {
-	struct counters *protocols = (struct counters *)&t->protocols, sum = {};
+	struct counters sum = {};
 	const json_t *part = NULL;
+	struct sums s = {};
 	int err;
 
-	err = get_fields(r, row, &t->total);
+	err = get_fields(r, row, &s.total);
 	if (!err)
-		err = get_counters(r, row, "loopback", &t->loopback);
+		err = get_counters(r, row, "loopback", &s.loopback);
 	if (!err)
 		err = get_object(r, row, "protocols", &part);
 	for (int i = 0; !err && i < PROTOCOLS; i++) {
 		if (!json_object_get(part, text_protocol(i)))
 			continue;
-		err = get_counters(r, part, text_protocol(i), &protocols[i]);
-		if (!err && i != PROTOCOL_PACKET && !document_add(&sum, &protocols[i], sizeof(sum)))
+		err = get_counters(r, part, text_protocol(i), &s.protocols[i]);
+		if (!err && i != PROTOCOL_PACKET &&
+		    !document_add(&sum, &s.protocols[i], sizeof(sum)))
 			err = document_too_large(r);
 	}
-	if (!err && !whole && !even_out(t, &sum))
+	if (!err && !whole && !even_out(&s, &sum))
 		err = document_too_large(r);
-	return err ?: check_traffic(r, t, &sum);
+	if (!err)
+		err = check_sums(r, &s, &sum);
+	if (!err)
+		set_traffic(t, &s);
+	return err;
 }
 
 /* A process, or a sum of some that have ended. */
@@ -354,7 +396,7 @@ static int check_totals(struct place *r, const json_t *json, const struct docume
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < d->n; i++)
-		if (!document_add(&sum, &d->rows[i].f.traffic.total, sizeof(sum)))
+		if (!document_add_traffic(&sum, &d->rows[i].f.traffic))
 			return document_too_large(r);
 	for (size_t i = 0; i < FIELDS; i++) {
 		if (sums[i] == total[i] || (!d->whole && sums[i] > total[i]))

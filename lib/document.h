@@ -49,6 +49,9 @@ void document_free_rows(struct saved_row *rows, size_t n);
 /* Adds __u64 numbers to others; false: a sum is larger than JSON can hold. */
 bool document_add(void *to, const void *from, size_t size);
 
+/* The same, of what it comes to in all. */
+bool document_add_traffic(struct counters *to, const struct traffic *t);
+
 /* -EPROTO, with words for that. */
 int document_too_large(const struct place *where);
 

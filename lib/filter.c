@@ -413,15 +413,20 @@ bool filter_flow(const struct filter *f, struct names *names, const struct flow 
 
 struct counters filter_counters(const struct filter *f, const struct traffic *t)
 {
-	struct counters sum = {};
+	struct counters sum = {}, part;
 
 	if (f->protocols) {
-		for (int i = 0; i < PROTOCOLS; i++)
-			if (filter_protocol(f, i))
-				counters_add(&sum, traffic_protocol(t, i));
+		for (int i = 0; i < PROTOCOLS; i++) {
+			if (!filter_protocol(f, i))
+				continue;
+			part = traffic_protocol(t, i);
+			counters_add(&sum, &part);
+		}
 		return sum;
 	}
-	return f->no_loopback ? counters_less(&t->total, &t->loopback) : t->total;
+	sum = traffic_total(t);
+	part = traffic_loopback(t);
+	return f->no_loopback ? counters_less(&sum, &part) : sum;
 }
 
 bool filter_placed(const struct filter *f, const struct flow *flow)

@@ -41,10 +41,10 @@ static void write_protocols(struct writer *w, const char *key, const struct traf
 {
 	write_open(w, key, '{');
 	for (int i = 0; i < PROTOCOLS; i++) {
-		const struct counters *c = traffic_protocol(t, i);
+		struct counters c = traffic_protocol(t, i);
 
-		if (!counters_zero(c))
-			write_counters(w, text_protocol(i), c);
+		if (!counters_zero(&c))
+			write_counters(w, text_protocol(i), &c);
 	}
 	write_close(w, '}');
 }

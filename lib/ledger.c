@@ -460,12 +460,11 @@ static int add_part(struct ledger *l, const struct ledger_part *part, size_t *pa
 }
 
 /* The counters that a protocol stands for; of all of them unless series are by protocol. */
-static const struct counters *counters_of(const struct ledger *l, const struct traffic *t,
-					  __u32 protocol)
+static struct counters counters_of(const struct ledger *l, const struct traffic *t, __u32 protocol)
 {
-	if (l->by != BY_PROTOCOL)
-		return protocol ? NULL : &t->total;
-	return protocol == PROTOCOL_PACKET ? NULL : traffic_protocol(t, protocol);
+	if (l->by == BY_PROTOCOL ? protocol == PROTOCOL_PACKET : protocol != 0)
+		return (struct counters){};
+	return l->by == BY_PROTOCOL ? traffic_protocol(t, protocol) : traffic_total(t);
 }
 
 static int add_process(struct ledger *l, const struct process_row *row, struct names *names,
@@ -477,12 +476,10 @@ static int add_process(struct ledger *l, const struct process_row *row, struct n
 	int err = 0;
 
 	for (; !err && o.protocol < PROTOCOLS; o.protocol++) {
-		const struct counters *c = counters_of(l, &p->traffic, o.protocol);
-
-		if (!c || counters_zero(c))
+		part.counters = counters_of(l, &p->traffic, o.protocol);
+		if (counters_zero(&part.counters))
 			continue;
 		part.protocol = o.protocol;
-		part.counters = *c;
 		err = find_series(l, &o, names, &part.series);
 		if (!err)
 			err = add_part(l, &part, passed);
@@ -498,13 +495,13 @@ static int add_finished(struct ledger *l, const struct finished_row *row, struct
 	int err = 0;
 
 	for (; !err && o.protocol < PROTOCOLS; o.protocol++) {
-		const struct counters *c = counters_of(l, &row->f.traffic, o.protocol);
+		struct counters c = counters_of(l, &row->f.traffic, o.protocol);
 
-		if (!c || counters_zero(c))
+		if (counters_zero(&c))
 			continue;
 		err = find_series(l, &o, names, &series);
 		if (!err)
-			counters_add(&l->series[series]->finished, c);
+			counters_add(&l->series[series]->finished, &c);
 	}
 	return err;
 }

@@ -58,7 +58,7 @@ static void make_process(const struct report *r, struct row *row, const struct p
 		.processes = 1,
 		.first_seen_ns = p->first_seen_ns,
 		.last_seen_ns = p->last_seen_ns,
-		.other_flows = has_flows ? p->other_flows : p->traffic.total,
+		.other_flows = has_flows ? p->other_flows : traffic_total(&p->traffic),
 	};
 	memcpy(row->comm, p->comm, sizeof(row->comm));
 	set_traffic(r, row, &p->traffic,
@@ -78,7 +78,7 @@ static void make_finished(const struct report *r, struct row *row,
 		.processes = f->processes,
 		.first_seen_ns = f->first_seen_ns,
 		.last_seen_ns = f->last_seen_ns,
-		.other_flows = f->traffic.total,
+		.other_flows = traffic_total(&f->traffic),
 	};
 	memcpy(row->comm, finished->key.comm, sizeof(row->comm));
 	set_traffic(r, row, &f->traffic,
@@ -312,14 +312,15 @@ static int add_to_group(struct report *r, const struct row *row)
 static int add_protocols(struct report *r, const struct row *row)
 {
 	struct row part = *row;
+	struct counters was;
 	int error = 0;
 
 	for (part.protocol = 0; !error && part.protocol < PROTOCOLS; part.protocol++) {
 		if (!filter_protocol(&r->view->filter, part.protocol))
 			continue;
-		part.counters = *traffic_protocol(row->traffic, part.protocol);
-		part.moved =
-			counters_less(&part.counters, traffic_protocol(row->was, part.protocol));
+		part.counters = traffic_protocol(row->traffic, part.protocol);
+		was = traffic_protocol(row->was, part.protocol);
+		part.moved = counters_less(&part.counters, &was);
 		if (!counters_zero(&part.counters))
 			error = add_to_group(r, &part);
 	}

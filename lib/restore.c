@@ -64,6 +64,7 @@ static int restore_row(const struct saved *s, const struct saved_row *row, const
 	bool this_boot = strcmp(s->boot_id, m->boot_id) == 0;
 	struct finished_key key = row->key;
 	struct finished f = row->f, same;
+	struct counters total;
 	int err = 0;
 
 	if (!this_boot)
@@ -84,7 +85,8 @@ static int restore_row(const struct saved *s, const struct saved_row *row, const
 	if (errno != E2BIG)
 		return -errno;
 	t->finished_rows--;
-	counters_add(&t->no_row, &row->f.traffic.total);
+	total = traffic_total(&row->f.traffic);
+	counters_add(&t->no_row, &total);
 	return 0;
 }
 

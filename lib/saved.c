@@ -170,7 +170,7 @@ static bool sum_up(struct saved *s)
 	for (size_t i = 0; fits && i < s->n; i++) {
 		const struct traffic *t = &s->rows[i].f.traffic;
 
-		fits = document_add(&s->total, &t->total, sizeof(s->total)) &&
+		fits = document_add_traffic(&s->total, t) &&
 		       document_add(&s->packet, &t->protocols.packet, sizeof(s->packet));
 	}
 	return fits;

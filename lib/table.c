@@ -84,7 +84,9 @@ static char *format_protocols(const struct traffic *t)
 	char *list = strdup(""), *longer;
 
 	for (int i = 0; list && i < PROTOCOLS; i++) {
-		if (counters_zero(traffic_protocol(t, i)))
+		struct counters c = traffic_protocol(t, i);
+
+		if (counters_zero(&c))
 			continue;
 		longer = format("%s%s%s", list, *list ? "," : "", text_protocol(i));
 		free(list);

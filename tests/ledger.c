@@ -82,8 +82,7 @@ static void move(struct model *m, size_t i)
 	struct counters c = { below(1000), below(1000), below(3), below(3) };
 	struct process *p = &m->processes[i].p;
 
-	counters_add(&p->traffic.total, &c);
-	counters_add(below(2) ? &p->traffic.protocols.tcp : &p->traffic.protocols.udp, &c);
+	counters_add(below(2) ? &p->traffic.protocols.tcp : &p->traffic.udp_loopback, &c);
 	counters_add(&m->unshown[i], &c);
 	counters_add(&m->total, &c);
 }
@@ -104,6 +103,7 @@ static struct traffic *finished_of(struct model *m, const char *comm)
 static void fold(struct model *m, size_t i)
 {
 	const struct traffic *t = &m->processes[i].p.traffic;
+	struct counters total = traffic_total(t);
 	struct traffic *to;
 	int name = m->name[i];
 
@@ -113,7 +113,7 @@ static void fold(struct model *m, size_t i)
 	if (to)
 		traffic_add(to, t);
 	else
-		counters_add(&m->no_row, &t->total);
+		counters_add(&m->no_row, &total);
 	counters_add(&m->truth[to ? name : NAMES], &m->unshown[i]);
 	m->n--;
 	memmove(&m->processes[i], &m->processes[i + 1], (m->n - i) * sizeof(*m->processes));

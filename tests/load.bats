@@ -11,7 +11,7 @@ load helpers
 
 	dump=$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/processes")
 	is "$(jq -c ".[].formatted | select(.key.pid == $pid)
-		| [.value.comm, .value.traffic.total.tx_bytes]" <<<"$dump")" '["traffic",10007]'
+		| [.value.comm, .value.traffic.tcp_loopback.tx_bytes]" <<<"$dump")" '["traffic",10007]'
 	is "$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/flows" |
 		jq "[.[].formatted | select(.key.process.pid == $pid).value.counters.tx_bytes] | add")" 10007
 }

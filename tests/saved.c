@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "counters.h"
 #include "json.h"
 #include "saved.h"
 
@@ -24,14 +25,15 @@ static void print(const struct saved *s)
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct saved_row *row = &s->rows[i];
+		struct counters total = traffic_total(&row->f.traffic);
+		struct counters loopback = traffic_loopback(&row->f.traffic);
 
 		json_array_append_new(
 			rows, json_pack("{ss sI ss? sI so so sI sI}", "comm", row->key.comm, "uid",
 					(json_int_t)row->key.uid, "cgroup", row->cgroup,
 					"processes", (json_int_t)row->f.processes, "total",
-					json_counters(&row->f.traffic.total), "loopback",
-					json_counters(&row->f.traffic.loopback), "cgroup_id",
-					(json_int_t)row->key.cgroup_id, "netns",
+					json_counters(&total), "loopback", json_counters(&loopback),
+					"cgroup_id", (json_int_t)row->key.cgroup_id, "netns",
 					(json_int_t)row->key.netns));
 	}
 	json = json_pack("{ss so so so so}", "boot_id", s->boot_id, "total",

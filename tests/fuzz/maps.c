@@ -456,17 +456,16 @@ static void tidy_counters(struct counters *c)
 
 static void tidy_traffic(struct traffic *t, struct totals *totals)
 {
-	struct counters *protocols = (struct counters *)&t->protocols, more;
+	struct counters *parts = (struct counters *)t, total, loopback, more;
 
-	t->total = (struct counters){};
-	for (int i = 0; i < PROTOCOLS; i++) {
-		tidy_counters(&protocols[i]);
-		if (i != PROTOCOL_PACKET)
-			counters_add(&t->total, &protocols[i]);
-	}
-	more = counters_less(&t->loopback, &t->total);
+	for (int i = 0; i < TRAFFIC_PARTS; i++)
+		tidy_counters(&parts[i]);
+	tidy_counters(&t->loopback);
+	total = traffic_total(t);
+	loopback = traffic_loopback(t);
+	more = counters_less(&loopback, &total);
 	t->loopback = counters_less(&t->loopback, &more);
-	counters_add(&totals->total, &t->total);
+	counters_add(&totals->total, &total);
 	counters_add(&totals->packet, &t->protocols.packet);
 }
 
