@@ -234,6 +234,17 @@ struct task_struct {
 	char comm[16];
 };
 
+/* As the current call left it; user space knows it by other names. */
+struct pt_regs___call {
+#ifdef __TARGET_ARCH_arm64
+	int syscallno;
+	__u64 pc;
+#else
+	unsigned long orig_ax;
+	unsigned long ip;
+#endif
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {

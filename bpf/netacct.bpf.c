@@ -5,8 +5,9 @@
  *
  * Sends are counted by what the call returned. So are receives, but for plain
  * TCP, where splice and zero-copy receive do not pass the place that tells:
- * there the bytes are how far copied_seq moved. tcp_rcv_space_adjust is on all
- * of these ways, under the lock that copied_seq moves under.
+ * there the bytes are how far copied_seq moved, unless the task is in a call that
+ * will tell. tcp_rcv_space_adjust is on all of these ways, under the lock that
+ * copied_seq moves under.
  *
  * This file is compiled once for each set of hooks, which differ in how they
  * come to know of a call. Who is who they learn in one way: the kernel skips a
@@ -18,6 +19,7 @@
 #include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <asm/unistd.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
@@ -66,10 +68,10 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 {
 	struct state *st = get_state();
 	struct process_key key;
-	struct socket_state *s;
+	struct socket_state *s = NULL;
+	bool wanted, told;
 	__s64 bytes = ret;
 	int protocol;
-	bool wanted;
 
 	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || !st || !st->counting)
 		return 0;
@@ -77,11 +79,13 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 	if (protocol < 0)
 		return 0;
 	wanted = whose(&key, true);
-	if (!wanted && protocol != PROTOCOL_TCP)
+	told = protocol != PROTOCOL_TCP || in_receive_call();
+	if (!wanted && told)
 		return 0;
-	s = socket_state(sk, protocol);
-	/* MSG_OOB takes the urgent byte from beside the stream. */
-	if (s && !(flags & MSG_OOB) && is_plain_tcp(st, sk, protocol)) {
+	if (keep_flows || !told)
+		s = socket_state(sk, protocol);
+	/* Of what others told; MSG_OOB takes the urgent byte from beside the stream. */
+	if (s && !told && !(flags & MSG_OOB) && is_plain_tcp(st, sk, protocol)) {
 		if (s->base == BASE_RECEIVE)
 			s->base = BASE_KNOWN;
 		else
@@ -119,17 +123,19 @@ static __always_inline int on_copied(struct sock *sk)
 	struct state *st = get_state();
 	struct socket_state *s = NULL;
 	struct process_key key;
+	bool of_process;
 	int protocol;
 	__s32 n;
 
 	if (!st)
 		return 0;
-	n = newly_copied(st, sk, &s);
+	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
+	of_process = READ(sk, sk_lock.owned);
+	n = newly_copied(st, sk, of_process && in_receive_call(), &s);
 	protocol = protocol_of(sk);
 	if (n <= 0 || !st->counting || !is_plain_tcp(st, sk, protocol))
 		return 0;
-	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
-	if (whose(&key, READ(sk, sk_lock.owned)))
+	if (whose(&key, of_process))
 		count(st, &key, sk, s, protocol, false, n, 0);
 	return 0;
 }

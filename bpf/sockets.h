@@ -122,8 +122,6 @@ static __always_inline struct socket_state *socket_state(struct sock *sk, int pr
 {
 	struct socket_state *s, new;
 
-	if (!keep_flows && protocol != PROTOCOL_TCP)
-		return NULL;
 	s = find_state(sk);
 	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET ||
 	    READ(sk, __sk_common.skc_family) == AF_SMC)
@@ -217,12 +215,37 @@ static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 s
 }
 
 /*
- * How many bytes a plain TCP socket has handed out since it was asked last, and
- * its state; 0 where that is to be told by what the call returns.
+ * Whether the current task has called what returns the bytes it received, so that
+ * a hook tells of them as it returns. Splices do not, and io_uring's receives are
+ * in another call. A thread that the kernel made for itself or for io_uring is in no
+ * call: it has a copy of somebody's registers, or zeros, but no place to return to.
  */
-static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
+static __always_inline bool in_receive_call(void)
+{
+#if (defined(SET_TP_BTF) || defined(SET_TRACEPOINT)) && \
+	(defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_arm64))
+	struct pt_regs___call *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+#ifdef __TARGET_ARCH_arm64
+	__u64 call = READ(regs, syscallno), returns_to = READ(regs, pc);
+#else
+	__u64 call = READ(regs, orig_ax), returns_to = READ(regs, ip);
+#endif
+
+	return returns_to && (call == __NR_recvfrom || call == __NR_read || call == __NR_recvmsg ||
+			      call == __NR_readv || call == __NR_recvmmsg);
+#else
+	return false;
+#endif
+}
+
+/*
+ * How many bytes a plain TCP socket has handed out since it was asked last, and
+ * its state; 0 where that is told by what the call returns, as a caller may know.
+ */
+static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, bool told,
 					  struct socket_state **state)
 {
+	__u32 unknown = told ? BASE_KNOWN : BASE_RECEIVE;
 	struct tcp_sock *tp = tcp_sock(sk);
 	struct socket_state *s, new;
 	__u32 seq, first;
@@ -236,7 +259,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 	if (!s) {
 		new_state(&new, tp, seq);
 		new.first = first;
-		new.base = st->counting ? BASE_RECEIVE : BASE_KNOWN;
+		new.base = st->counting ? unknown : BASE_KNOWN;
 		make_state(sk, &new);
 		return 0;
 	}
@@ -254,7 +277,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 		s->flow = next_flow();
 		s->copied = seq;
 		s->first = first;
-		s->base = BASE_RECEIVE;
+		s->base = unknown;
 		set_urgent(s, tp, seq);
 		return 0;
 	}
@@ -265,16 +288,16 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk,
 	s->copied = seq;
 	if (READ(tp, urg_seq) != s->mark) {
 		s->mark = READ(tp, urg_seq);
-		s->doubt = 1;
+		s->doubt = !told;
 		s->counted = n;
 		s->later = 0;
 	} else {
 		s->later += n;
 	}
-	if (s->base == BASE_RECEIVE)
+	if (s->base == BASE_RECEIVE && !told)
 		return 0;
 	s->base = BASE_KNOWN;
-	return n;
+	return told ? 0 : n;
 }
 
 #endif

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What only TCP has: urgent data, corks, fast open, and sockets that are used again. */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ways.h"
@@ -225,6 +228,57 @@ static void to_itself(int unused)
 	}
 }
 
+#ifndef MAP_32BIT
+#define MAP_32BIT 0 /* but for x86 */
+#endif
+
+/* As programs of 32 bits call: by other numbers. */
+static long call_i386(long number, long a, long b, long c)
+{
+#ifdef __x86_64__
+	__asm__ volatile("int $0x80"
+			 : "+a"(number)
+			 : "b"(a), "c"(b), "d"(c)
+			 : "memory", "r8", "r9", "r10", "r11");
+#endif
+	if (number >= 0)
+		return number;
+	errno = (int)-number;
+	return -1;
+}
+
+#define I386_READ   3
+#define I386_GETPID 20
+
+static void i386_left(int fd)
+{
+	sent(send(fd, payload, 10007, 0));
+	await();
+}
+
+static void i386_right(int fd)
+{
+	char *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	int status;
+
+	if (low == MAP_FAILED)
+		fail("mmap: %s", strerror(errno));
+	/* Where there are no such calls it is killed. */
+	if (!need(fork()))
+		_exit(call_i386(I386_GETPID, 0, 0, 0) != getpid());
+	need(wait(&status));
+	if (status)
+		lack("calls of 32 bits");
+	received(call_i386(I386_READ, fd, (long)low, 503));
+	take(fd, 1009);
+	received(call_i386(I386_READ, fd, (long)low, 1013));
+	take_pipe(fd, 2003);
+	received(call_i386(I386_READ, fd, (long)low, 101));
+	take(fd, 10007 - 503 - 1009 - 1013 - 2003 - 101);
+	pass();
+}
+
 const struct way tcp_ways[] = {
 	{ "urgent", TCP, urgent_left, urgent_right, PLAIN },
 	{ "urgent late", "tcp4", urgent_left, urgent_late_right, PLAIN },
@@ -240,6 +294,7 @@ const struct way tcp_ways[] = {
 	{ "fastopen connect", ENDS, fastopen_connect, NULL, PLAIN },
 	{ "again", TCP, again, NULL, PLAIN },
 	{ "again from listening", "tcp4", again_from_listening, NULL, PLAIN },
+	{ "i386 calls", ENDS, i386_left, i386_right, PLAIN },
 	{ "to itself", "tcp4", to_itself, NULL, PLAIN },
 	{},
 };
