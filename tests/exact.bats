@@ -139,9 +139,13 @@ paths() {
 	namespaces_add "$NS"
 	for family in 4 6; do
 		address=$([ $family = 4 ] && echo "$A4" || echo "$A6")
-		for protocol in tcp mptcp udp udplite; do
+		for protocol in tcp mptcp udplite udp; do
 			truth=$(ip netns exec "$NS-b" traffic $protocol --family $family \
-				--address "$address" --peer-netns "$NS-a" --bytes 1000003)
+				--address "$address" --peer-netns "$NS-a" --bytes 1000003) || {
+				# Newer kernels have none.
+				[ "$? $protocol" = "77 udplite" ]
+				continue
+			}
 			exact "$truth"
 		done
 		pid=$(jq 'select(.role == "sender").pid' <<<"$truth")
