@@ -211,9 +211,10 @@ _Static_assert(sizeof(struct flow) == 112, "struct flow is ABI");
 
 /* Machine-wide, of one CPU; the reader adds up the CPUs. */
 struct totals {
-	struct counters total;
-	struct counters no_row; /* the part of total that found no row */
-	struct counters packet; /* AF_PACKET, with a row or without; not in total */
+	struct counters total;	 /* of what calls told as they returned */
+	struct counters spliced; /* of what moved without: total comes to both */
+	struct counters no_row;	 /* the part of both that found no row */
+	struct counters packet;	 /* AF_PACKET, with a row or without; not in total */
 	/* Rows that are there now: those made less those given away. */
 	__s64 process_rows;
 	__s64 flow_rows;
@@ -222,7 +223,7 @@ struct totals {
 	__u64 now_ns;
 	__u64 now_jiffies;
 };
-_Static_assert(sizeof(struct totals) == 136, "struct totals is ABI");
+_Static_assert(sizeof(struct totals) == 168, "struct totals is ABI");
 
 /* The kernel gives out no such id: of a cgroup of another boot, told by its path. */
 #define CGROUP_OF_THE_PAST (1ULL << 63)

@@ -5,8 +5,8 @@
  *
  * Every byte goes to totals, and to the row of its process or to "no row"; what
  * goes to a process goes to one of its flows or to its "other flows", where flows
- * are kept. Values are only added to, atomically, so that no reader and no other
- * CPU matters.
+ * are kept. Values are only added to, atomically where anybody else may add, so
+ * that no reader and no other CPU matters.
  */
 #ifndef NETACCT_COUNT_H
 #define NETACCT_COUNT_H
@@ -102,6 +102,25 @@ static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 
 		__sync_fetch_and_add(tx ? &c->tx_bytes : &c->rx_bytes, bytes);
 	if (calls)
 		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
+}
+
+/*
+ * The kernel does not run a program on a CPU that is in it already, nor one of a
+ * kprobe in that of another; and one program tells what calls sent, one what they
+ * received, or kprobes do: nobody else adds to these numbers of a CPU. What tells of
+ * bytes without a call may interrupt it.
+ */
+static __always_inline void add_total(struct totals *t, bool tx, __u64 bytes, __u64 calls)
+{
+	if (!calls) {
+		add(&t->spliced, tx, bytes, 0);
+	} else if (tx) {
+		t->total.tx_bytes += bytes;
+		t->total.tx_calls += calls;
+	} else {
+		t->total.rx_bytes += bytes;
+		t->total.rx_calls += calls;
+	}
 }
 
 static __always_inline struct counters counters_of(bool tx, __u64 bytes, __u64 calls)
@@ -687,7 +706,7 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		add(&t->packet, tx, bytes, calls);
 		return;
 	}
-	add(&t->total, tx, bytes, calls);
+	add_total(t, tx, bytes, calls);
 	if (!traffic)
 		add(&t->no_row, tx, bytes, calls);
 	if (!p || !keep_flows)

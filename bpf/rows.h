@@ -27,7 +27,7 @@ ROWS(processes, sizeof(struct process_key), sizeof(struct process))
 ROWS(flows, sizeof(struct flow_key), sizeof(struct flow))
 ROWS(finished, sizeof(struct finished_key), sizeof(struct finished))
 
-/* The sum over all CPUs: of more than 240 the kernel's buffer would not take the values. */
+/* The sum over all CPUs: of more than 190 the kernel's buffer would not take the values. */
 SEC("iter/bpf_map_elem")
 int totals_rows(struct bpf_iter__bpf_map_elem *ctx)
 {

@@ -117,6 +117,7 @@ int generation_totals(const struct tables *t, struct totals *totals)
 	if (err < 0)
 		return fail(err);
 	counters_add(&totals->total, &sum.total);
+	counters_add(&totals->total, &sum.spliced);
 	counters_add(&totals->no_row, &sum.no_row);
 	counters_add(&totals->packet, &sum.packet);
 	add_rows(&totals->process_rows, sum.process_rows);
