@@ -196,9 +196,10 @@ paths() {
 }
 
 @test "a name follows exec and rename, earlier bytes stay with it" {
-	socat -u TCP-LISTEN:40010,reuseaddr,bind=127.0.0.1 /dev/null 3>&- &
-	eventually "socat listens" bash -c 'ss -Htln sport = :40010 | grep -q .'
-	pid=$(bash -c 'echo $BASHPID; exec 5>/dev/tcp/127.0.0.1/40010; printf 12345 >&5
+	# Below the ports that the kernel hands out: no other connection has it.
+	socat -u TCP-LISTEN:10010,reuseaddr,bind=127.0.0.1 /dev/null 3>&- &
+	eventually "socat listens" bash -c 'ss -Htln sport = :10010 | grep -q .'
+	pid=$(bash -c 'echo $BASHPID; exec 5>/dev/tcp/127.0.0.1/10010; printf 12345 >&5
 		exec sh -c "printf 1234567 >&5; exec sleep 0"')
 	is "$(row "$pid" '[.comm, .tx_bytes, .exited]')" '["sleep",12,true]'
 }

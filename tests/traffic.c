@@ -825,6 +825,8 @@ int main(int argc, char **argv)
 	need(socketpair(AF_UNIX, SOCK_STREAM, 0, ctl), "socketpair");
 	need(socketpair(AF_UNIX, SOCK_STREAM, 0, unix_ends), "socketpair");
 	if (need(fork(), "fork") == 0) {
+		/* Some tests kill the one that they know of. */
+		need(prctl(PR_SET_PDEATHSIG, SIGKILL), "PR_SET_PDEATHSIG");
 		close(ctl[0]);
 		receive(ctl[1]);
 	}
