@@ -286,18 +286,24 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, boo
 		return 0;
 	n -= skipped_urgent(sk, tp, s, seq);
 	s->copied = seq;
+	if (told) {
+		s->mark = READ(tp, urg_seq);
+		s->doubt = 0;
+		s->base = BASE_KNOWN;
+		return 0;
+	}
 	if (READ(tp, urg_seq) != s->mark) {
 		s->mark = READ(tp, urg_seq);
-		s->doubt = !told;
+		s->doubt = 1;
 		s->counted = n;
 		s->later = 0;
 	} else {
 		s->later += n;
 	}
-	if (s->base == BASE_RECEIVE && !told)
+	if (s->base == BASE_RECEIVE)
 		return 0;
 	s->base = BASE_KNOWN;
-	return told ? 0 : n;
+	return n;
 }
 
 #endif
