@@ -2,8 +2,9 @@
 /*
  * What tests/bench compares the hooks with, on the same tracepoints: programs
  * that do nothing; programs that find a row by a key of 16 bytes, and add one
- * number to it; and the floor: programs that add all that netacct's maps have to
- * tell of an event, to rows that are there, and look at nothing else.
+ * number to it; and programs that keep all the sums that netacct's maps have to
+ * tell, of what they know beforehand, looking at nothing: the straight way, each
+ * sum by itself, and the floor, the fewest additions that will do.
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
@@ -23,11 +24,17 @@ struct {
 	__type(value, __u64);
 } sums SEC(".maps");
 
-static __always_inline int update(int ret)
+static __always_inline struct process_key current_key(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct process_key key = { .start_ns = task->group_leader->start_boottime,
-				   .pid = task->tgid };
+
+	return (struct process_key){ .start_ns = task->group_leader->start_boottime,
+				     .pid = task->tgid };
+}
+
+static __always_inline int update(int ret)
+{
+	struct process_key key = current_key();
 	__u64 *sum, first = ret;
 
 	sum = bpf_map_lookup_elem(&sums, &key);
@@ -68,18 +75,12 @@ int BPF_PROG(hash_received, struct sock *sk, int ret)
 	return update(ret);
 }
 
-/* Of a process: in all, for loopback, and by protocol. */
-struct floor_row {
-	struct counters total;
-	struct counters loopback;
-	struct counters protocol;
-};
-
+/* Of a process: the number of its protocol, with loopback or without. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DEFAULT_PROCESSES);
 	__type(key, struct process_key);
-	__type(value, struct floor_row);
+	__type(value, struct counters);
 } floor_rows SEC(".maps");
 
 /* Of the machine. */
@@ -88,11 +89,12 @@ struct {
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct counters);
-} floor_totals SEC(".maps");
+} machine SEC(".maps");
 
 /* Of a connection, where they are found soonest, and up to where it was received. */
 struct floor_socket {
 	struct counters counters;
+	__u64 flow;
 	__u32 copied;
 };
 
@@ -103,7 +105,92 @@ struct {
 	__type(value, struct floor_socket);
 } floor_sockets SEC(".maps");
 
-static const struct floor_row zero_row;
+/* Of a connection, where it outlives the socket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_FLOWS + 1024);
+	__type(key, __u64);
+	__type(value, struct flow);
+} floor_flows SEC(".maps");
+
+static const struct counters zero_row;
+static const struct flow zero_flow;
+static __u64 next_flow = 1;
+
+static __always_inline struct floor_socket *floor_socket(struct sock *sk)
+{
+	return bpf_sk_storage_get(&floor_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/* The row of a connection is new with the first event, and one that was there goes. */
+static __always_inline void floor_flow(struct floor_socket *s)
+{
+	__u64 oldest;
+
+	if (s->flow)
+		return;
+	s->flow = __sync_fetch_and_add(&next_flow, 1);
+	oldest = s->flow - DEFAULT_FLOWS;
+	bpf_map_delete_elem(&floor_flows, &oldest);
+	bpf_map_update_elem(&floor_flows, &s->flow, &zero_flow, BPF_NOEXIST);
+}
+
+static __always_inline int floor_call(struct sock *sk, int ret, bool flows, bool tx)
+{
+	struct process_key key = current_key();
+	struct floor_socket *s = NULL;
+	struct counters *row, *totals;
+	__u32 zero = 0;
+
+	if (ret <= 0)
+		return 0;
+	if (flows)
+		s = floor_socket(sk);
+	row = bpf_map_lookup_elem(&floor_rows, &key);
+	totals = bpf_map_lookup_elem(&machine, &zero);
+	if (!row || !totals) {
+		bpf_map_update_elem(&floor_rows, &key, &zero_row, BPF_NOEXIST);
+		return 0;
+	}
+	__sync_fetch_and_add(tx ? &row->tx_bytes : &row->rx_bytes, ret);
+	__sync_fetch_and_add(tx ? &row->tx_calls : &row->rx_calls, 1);
+	*(tx ? &totals->tx_bytes : &totals->rx_bytes) += ret;
+	*(tx ? &totals->tx_calls : &totals->rx_calls) += 1;
+	if (!s)
+		return 0;
+	floor_flow(s);
+	__sync_fetch_and_add(tx ? &s->counters.tx_bytes : &s->counters.rx_bytes, ret);
+	__sync_fetch_and_add(tx ? &s->counters.tx_calls : &s->counters.rx_calls, 1);
+	return 0;
+}
+
+/* What TCP receives the call tells, but a splice after it has to know where it begins. */
+static __always_inline int floor_copied(struct sock *sk, bool flows)
+{
+	struct floor_socket *s = floor_socket(sk);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (s && tp)
+		s->copied = tp->copied_seq;
+	return 0;
+}
+
+/* The straight way: each of the sums by itself. */
+struct straight_row {
+	struct counters total;
+	struct counters loopback;
+	struct counters protocol;
+	__u64 last_seen;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DEFAULT_PROCESSES);
+	__type(key, struct process_key);
+	__type(value, struct straight_row);
+} straight_rows SEC(".maps");
+
+static const struct straight_row zero_straight;
 
 /* What one hook of TCP's receive has 0 of, the other has. */
 static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 calls)
@@ -114,47 +201,39 @@ static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 
 		__sync_fetch_and_add(tx ? &c->tx_calls : &c->rx_calls, calls);
 }
 
-static __always_inline struct floor_socket *floor_socket(struct sock *sk)
-{
-	return bpf_sk_storage_get(&floor_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
-}
-
 /* The socket is NULL where no flows are counted. */
-static __always_inline int floor_event(struct floor_socket *s, bool tx, __u64 bytes, __u64 calls)
+static __always_inline int straight_event(struct floor_socket *s, bool tx, __u64 bytes, __u64 calls)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct process_key key = { .start_ns = task->group_leader->start_boottime,
-				   .pid = task->tgid };
-	struct floor_row *row = bpf_map_lookup_elem(&floor_rows, &key);
+	struct process_key key = current_key();
+	struct straight_row *row = bpf_map_lookup_elem(&straight_rows, &key);
 	struct counters *totals;
 	__u32 zero = 0;
 
-	if (!row) {
-		bpf_map_update_elem(&floor_rows, &key, &zero_row, BPF_NOEXIST);
+	totals = bpf_map_lookup_elem(&machine, &zero);
+	if (!row || !totals) {
+		bpf_map_update_elem(&straight_rows, &key, &zero_straight, BPF_NOEXIST);
 		return 0;
 	}
+	row->last_seen = bpf_jiffies64();
 	add(&row->total, tx, bytes, calls);
 	add(&row->loopback, tx, bytes, calls);
 	add(&row->protocol, tx, bytes, calls);
-	totals = bpf_map_lookup_elem(&floor_totals, &zero);
-	if (totals)
-		add(totals, tx, bytes, calls);
+	add(totals, tx, bytes, calls);
 	if (s)
 		add(&s->counters, tx, bytes, calls);
 	return 0;
 }
 
-static __always_inline int floor_call(struct sock *sk, int ret, bool flows, bool tx)
+static __always_inline int straight_call(struct sock *sk, int ret, bool flows, bool tx)
 {
-	/* What TCP receives is told by two hooks: the calls here, the bytes below. */
 	bool calls_only = !tx && sk->sk_protocol == IPPROTO_TCP;
 
 	if (ret <= 0)
 		return 0;
-	return floor_event(flows ? floor_socket(sk) : NULL, tx, calls_only ? 0 : ret, 1);
+	return straight_event(flows ? floor_socket(sk) : NULL, tx, calls_only ? 0 : ret, 1);
 }
 
-static __always_inline int floor_copied(struct sock *sk, bool flows)
+static __always_inline int straight_copied(struct sock *sk, bool flows)
 {
 	struct floor_socket *s = floor_socket(sk);
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
@@ -164,27 +243,29 @@ static __always_inline int floor_copied(struct sock *sk, bool flows)
 		return 0;
 	bytes = tp->copied_seq - s->copied;
 	s->copied = tp->copied_seq;
-	return floor_event(flows ? s : NULL, false, bytes, 0);
+	return straight_event(flows ? s : NULL, false, bytes, 0);
 }
 
-#define FLOOR(name, flows)                                      \
+#define HOOKS(way, name, flows)                                 \
 	SEC("tp_btf/sock_send_length")                          \
 	int BPF_PROG(name##_sent, struct sock *sk, int ret)     \
 	{                                                       \
-		return floor_call(sk, ret, flows, true);        \
+		return way##_call(sk, ret, flows, true);        \
 	}                                                       \
 	SEC("tp_btf/sock_recv_length")                          \
 	int BPF_PROG(name##_received, struct sock *sk, int ret) \
 	{                                                       \
-		return floor_call(sk, ret, flows, false);       \
+		return way##_call(sk, ret, flows, false);       \
 	}                                                       \
 	SEC("tp_btf/tcp_rcv_space_adjust")                      \
 	int BPF_PROG(name##_copied, struct sock *sk)            \
 	{                                                       \
-		return floor_copied(sk, flows);                 \
+		return way##_copied(sk, flows);                 \
 	}
 
-FLOOR(floor_plain, false)
-FLOOR(floor_flows, true)
+HOOKS(floor, floor_plain, false)
+HOOKS(floor, floor_flows, true)
+HOOKS(straight, straight_plain, false)
+HOOKS(straight, straight_flows, true)
 
 char LICENSE[] SEC("license") = "GPL";
