@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Many at once, and sockets that several processes use. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "ways.h"
@@ -94,6 +96,60 @@ static void workers_right(int fd)
 {
 	of_workers(fd, drain_it);
 	of_workers(fd, send_some);
+	need(shutdown(fd, SHUT_WR));
+}
+
+static void much_left(int fd)
+{
+	for (int i = 0; i < 500; i++)
+		sent(send(fd, payload, 20011, 0));
+	need(shutdown(fd, SHUT_WR));
+	drain(fd);
+}
+
+static long read_some(int fd)
+{
+	return received(read(fd, sink, 30011));
+}
+
+static long readv_some(int fd)
+{
+	struct iovec iov = { sink, 3001 };
+
+	/* cppcheck-suppress invalidFunctionArg; -1: as readv() */
+	return received(preadv2(fd, &iov, 1, -1, 0));
+}
+
+static long drop_some(int fd)
+{
+	return received(recv(fd, NULL, 7001, MSG_TRUNC));
+}
+
+static long splice_some(int fd)
+{
+	static int ends[2] = { -1, -1 };
+	long n;
+
+	if (ends[0] < 0)
+		need(pipe(ends));
+	n = received_inside(splice(fd, NULL, ends[1], NULL, 10007, 0));
+	return n ? need(read(ends[0], sink, (size_t)n)) : 0;
+}
+
+/* Each takes what it gets of the one stream, by a call that netacct hears of in its own way. */
+static void each_way_right(int fd)
+{
+	long (*const some[])(int fd) = { read_some, readv_some, drop_some, splice_some };
+	const int n = sizeof(some) / sizeof(*some);
+
+	for (int i = 0; i < n; i++) {
+		if (branch() == 0) {
+			while (some[i](fd))
+				;
+			leave();
+		}
+	}
+	join(n);
 	need(shutdown(fd, SHUT_WR));
 }
 
@@ -319,6 +375,7 @@ const struct way crowd_ways[] = {
 	{ "threads", ENDS " mptcp4", threads_left, threads_right, PLAIN },
 	{ "shared", ENDS " mptcp4", workers_left, workers_right, PLAIN },
 	{ "shared", "udp4 udp6", messages_left, messages_right, PLAIN },
+	{ "shared, each its way", ENDS, much_left, each_way_right, PLAIN },
 	{ "prefork", ENDS " mptcp4", prefork, NULL, PLAIN },
 	{ "passed", ENDS " udp4", passed, NULL, PLAIN },
 	{ "held in flight", ENDS, held_passed, NULL, HELD },
