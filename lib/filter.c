@@ -425,8 +425,10 @@ struct counters filter_counters(const struct filter *f, const struct traffic *t)
 		return sum;
 	}
 	sum = traffic_total(t);
+	if (!f->no_loopback)
+		return sum;
 	part = traffic_loopback(t);
-	return f->no_loopback ? counters_less(&sum, &part) : sum;
+	return counters_less(&sum, &part);
 }
 
 bool filter_placed(const struct filter *f, const struct flow *flow)
