@@ -28,6 +28,8 @@
 #include "abi.h"
 #include "kernel.h"
 #include "maps.h"
+#include "processes.h"
+#include "flows.h"
 #include "count.h"
 #include "sockets.h"
 #include "scope.h"

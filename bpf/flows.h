@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The rows of flows: what a process moves on one connection, and its two ends. */
+#ifndef NETACCT_FLOWS_H
+#define NETACCT_FLOWS_H
+
+struct ends {
+	__u32 local[4];
+	__u32 remote[4];
+	/* FLOW_CONNECTED, FLOW_LOOPBACK, ENDS_V4 */
+	int kind;
+};
+
+/* Of an IPv6 socket, too. */
+#define ENDS_V4 0x100
+
+/* What the row of a flow begins with. */
+struct event {
+	struct ends ends;
+	int protocol;
+	struct counters counters;
+	__u64 seen_ns;
+};
+
+static __always_inline void mapped(__u32 to[4], __u32 v4)
+{
+	to[0] = 0;
+	to[1] = 0;
+	to[2] = bpf_htonl(0xffff);
+	to[3] = v4;
+}
+
+static __always_inline bool is_v4(__u64 high, __u64 low)
+{
+	return !high && low >> 32 == bpf_htonl(0xffff);
+}
+
+static __always_inline bool is_loopback_address(__u64 high, __u64 low)
+{
+	if (is_v4(high, low))
+		return (low & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+	return !high && low == bpf_htonl(1);
+}
+
+static __always_inline bool is_any(__u64 high, __u64 low)
+{
+	return (!high && !low) || (is_v4(high, low) && !(__u32)low);
+}
+
+/*
+ * A loopback address at either end will do: nothing else can be sent to or from
+ * it, and an unconnected socket has no other end to look at. Global, so that the
+ * verifier does not follow what is known of each end through all that comes after.
+ */
+__noinline int kind_of_ends(__u64 local_high, __u64 local_low, __u64 remote_high, __u64 remote_low)
+{
+	int kind = 0;
+
+	if (is_any(remote_high, remote_low)) {
+		if (is_v4(remote_high, remote_low) || is_v4(local_high, local_low))
+			kind |= ENDS_V4;
+	} else {
+		kind |= FLOW_CONNECTED;
+		if (is_v4(remote_high, remote_low))
+			kind |= ENDS_V4;
+		if (remote_high == local_high && remote_low == local_low)
+			kind |= FLOW_LOOPBACK;
+	}
+	if (is_loopback_address(remote_high, remote_low) ||
+	    is_loopback_address(local_high, local_low))
+		kind |= FLOW_LOOPBACK;
+	return kind;
+}
+
+#ifdef SET_TP_BTF
+#define READ_ADDRESS(to, sk, field) \
+	for (int i = 0; i < 4; i++) \
+	(to)[i] = (sk)->__sk_common.field.in6_u.u6_addr32[i]
+#else
+#define READ_ADDRESS(to, sk, field) bpf_core_read(to, sizeof(to), &(sk)->__sk_common.field)
+#endif
+
+#define HIGH(a) ((__u64)(a)[0] << 32 | (a)[1])
+#define LOW(a)	((__u64)(a)[2] << 32 | (a)[3])
+
+static __always_inline void get_ends(struct ends *e, struct sock *sk)
+{
+	if (READ(sk, __sk_common.skc_family) == AF_INET6) {
+		READ_ADDRESS(e->local, sk, skc_v6_rcv_saddr);
+		READ_ADDRESS(e->remote, sk, skc_v6_daddr);
+	} else {
+		mapped(e->local, READ(sk, __sk_common.skc_rcv_saddr));
+		mapped(e->remote, READ(sk, __sk_common.skc_daddr));
+	}
+	e->kind = kind_of_ends(HIGH(e->local), LOW(e->local), HIGH(e->remote), LOW(e->remote));
+}
+
+static __always_inline bool same_address(const __u32 a[4], const __u32 b[4])
+{
+	return a[3] == b[3] && a[2] == b[2] && a[1] == b[1] && a[0] == b[0];
+}
+
+static __always_inline void describe(struct flow *f, struct sock *sk, const struct ends *e,
+				     int protocol)
+{
+	f->protocol = protocol;
+	f->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
+	__builtin_memcpy(f->remote_address, e->remote, sizeof(f->remote_address));
+	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
+	f->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
+	f->family = READ(sk, __sk_common.skc_family);
+	if (f->family == AF_INET6 && e->kind & ENDS_V4)
+		f->family = AF_INET;
+	f->flags = e->kind & (FLOW_CONNECTED | FLOW_LOOPBACK);
+}
+
+/*
+ * The first event of a process on a connection, in this generation: it is in the
+ * row as that is inserted. 0, or why there is no new row.
+ */
+static __noinline int new_flow(__u64 generation, const struct flow_key *key, struct sock *sk,
+			       struct socket_state *s, const struct event *e)
+{
+	__u32 slot = generation & 1;
+	void *table = TABLE(flows, slot);
+	struct totals *t = get_totals(slot);
+	struct flow f = {};
+	int err;
+
+	if (!table || !t)
+		return -1;
+	describe(&f, sk, &e->ends, e->protocol);
+	f.netns = READ2(sk, __sk_common.skc_net.net, ns.inum);
+	f.first_seen_ns = bpf_ktime_get_boot_ns();
+	f.last_seen_ns = e->seen_ns;
+	f.counters = e->counters;
+	f.next_user = s->generation == generation ? s->users : key->process;
+	err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
+	for (int i = 0; i < ROOM_TRIES && err == -E2BIG && fold_flows(slot); i++)
+		err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);
+	if (err)
+		return err;
+	__sync_fetch_and_add(&t->flow_rows, 1);
+	s->users = key->process;
+	s->generation = generation;
+	return 0;
+}
+
+/* The rows of a socket that nobody can use any more may be given away. */
+static __noinline void retire(struct state *st, struct socket_state *s)
+{
+	__u64 generation = READ_ONCE(st->generation);
+	struct flow_key key = { .process = s->users, .flow = s->flow };
+	void *queue;
+
+	if (s->generation != generation)
+		return;
+	queue = TABLE(closed, generation & 1);
+	if (!queue)
+		return;
+	s->generation = ~0ULL;
+	bpf_map_push_elem(queue, &key, 0);
+}
+
+/*
+ * Drawn at random, as 5.10 cannot count and read in one step. 53 bits are what
+ * every reader of JSON keeps; that two of a million are alike happens once in
+ * 18,000 such tables.
+ */
+static __always_inline __u64 next_flow(void)
+{
+	return (__u64)(bpf_get_prandom_u32() & 0x1fffff) << 32 | bpf_get_prandom_u32();
+}
+
+/* Its addresses are those of the newest event; a new remote end is a new flow. */
+static __always_inline bool same_remote(const struct flow *f, struct sock *sk, const struct ends *e)
+{
+	return f->remote_port == bpf_ntohs(READ(sk, __sk_common.skc_dport)) &&
+	       same_address((const __u32 *)f->remote_address, e->remote);
+}
+
+static __always_inline void count_flow(struct state *st, __u64 generation, struct process *p,
+				       const struct process_key *process, struct sock *sk,
+				       struct socket_state *s, struct event *e, bool tx,
+				       __u64 bytes, __u64 calls)
+{
+	struct flow_key key = { .process = *process };
+	struct flow *f = NULL;
+	bool same = false;
+
+	if (s) {
+		key.flow = s->flow;
+		/* Of another generation nobody has a row for this socket: not looked for. */
+		if (s->generation == generation)
+			f = get_flow(generation & 1, &key);
+		same = f && same_remote(f, sk, &e->ends);
+		if (f && !same && f->flags & FLOW_CONNECTED) {
+			retire(st, s);
+			key.flow = s->flow = next_flow();
+			f = NULL;
+		}
+		if (!f) {
+			e->counters = counters_of(tx, bytes, calls);
+			e->seen_ns = p->last_seen_ns;
+			if (new_flow(generation, &key, sk, s, e) == 0)
+				return;
+			f = get_flow(generation & 1, &key);
+			same = f && same_remote(f, sk, &e->ends);
+		}
+	}
+	if (!f) {
+		add(&p->other_flows, tx, bytes, calls);
+		return;
+	}
+	add(&f->counters, tx, bytes, calls);
+	f->last_seen_ns = p->last_seen_ns;
+	if (!same || !f->local_port)
+		describe(f, sk, &e->ends, e->protocol);
+}
+
+#endif
