@@ -29,6 +29,7 @@
 #include "kernel.h"
 #include "maps.h"
 #include "processes.h"
+#include "ends.h"
 #include "flows.h"
 #include "count.h"
 #include "sockets.h"
