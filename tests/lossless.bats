@@ -13,11 +13,11 @@ teardown() {
 	clean_up
 }
 
-# Two senders and two receivers, which keep both processors busy.
+# Senders and receivers that keep both processors busy; one socket is of three processes.
 start() {
 	netacct-load
 	busy_start one tcp --chunk 20011
-	busy_start two udp --chunk 1009
+	busy_start two udp --chunk 1009 --shared 2
 }
 
 # Stops them and compares with all that the files in $1 and a last reading hold.
@@ -29,7 +29,7 @@ compare() {
 	truth=$TRUTH
 	busy_stop two
 	truth+=$'\n'$TRUTH
-	# All four were busy, for as long as the rounds took, which are scaled too.
+	# All were busy, for as long as the rounds took, which are scaled too.
 	is "$(jq -cs --argjson least "$(scaled 10000000)" 'map(.tx_bytes + .rx_bytes | select(. < $least))' <<<"$truth")" "[]"
 	netacct-reset --json >"$1/last"
 	# awk ends the line that a kill cut short, so that the next file begins its own.

@@ -551,22 +551,6 @@ static void put_threaded(int fd)
 		pthread_join(thread[i], NULL);
 }
 
-/* N more processes send the same on the same socket, and tell it themselves. */
-static uint64_t put_shared(int fd)
-{
-	for (unsigned long i = 0; i < shared; i++) {
-		if (need(fork(), "fork") == 0) {
-			put_all(fd, bytes);
-			tell("sharer", fd);
-			_exit(EXIT_SUCCESS);
-		}
-	}
-	put_all(fd, bytes);
-	for (unsigned long i = 0; i < shared; i++)
-		need(wait(NULL), "wait");
-	return (shared + 1) * bytes;
-}
-
 static int connect_socket(void)
 {
 	int fd = protocol == UNIX ? unix_ends[0] : open_socket();
@@ -602,21 +586,53 @@ static uint64_t put_until_stdin_ends(int fd)
 	return sent;
 }
 
+static uint64_t put_some(int fd)
+{
+	if (busy)
+		return put_until_stdin_ends(fd);
+	put_all(fd, bytes);
+	return bytes;
+}
+
+/* N more processes send as much on the same socket, and tell it themselves. */
+static uint64_t put_shared(int fd)
+{
+	uint64_t sent, all;
+	int sums[2];
+
+	need(pipe(sums), "pipe");
+	for (unsigned long i = 0; i < shared; i++) {
+		if (need(fork(), "fork") == 0) {
+			pass_on(sums[1], put_some(fd));
+			tell("sharer", fd);
+			_exit(EXIT_SUCCESS);
+		}
+	}
+	close(sums[1]);
+	all = put_some(fd);
+	for (unsigned long i = 0; i < shared; i++) {
+		if (!hear(sums[0], &sent))
+			errx(EXIT_FAILURE, "a sharer is gone");
+		all += sent;
+		need(wait(NULL), "wait");
+	}
+	close(sums[0]);
+	return all;
+}
+
 static void send_round(int fd, int ctl)
 {
 	uint64_t sent = bytes, ok;
 
 	pass_on(ctl, 1);
-	if (busy)
-		sent = put_until_stdin_ends(fd);
-	else if (swarm)
+	if (swarm)
 		sent = put_swarm();
 	else if (shared)
 		sent = put_shared(fd);
 	else if (threads > 1)
 		put_threaded(fd);
 	else
-		put_all(fd, bytes);
+		sent = put_some(fd);
 	pass_on(ctl, sent);
 	if (!hear(ctl, &ok))
 		errx(EXIT_FAILURE, "the receiver is gone");
