@@ -15,10 +15,10 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 6
+#define NETACCT_SCHEMA 8
 
 /* The same of some users or cgroups only: who does not know of that is to keep away. */
-#define NETACCT_SCHEMA_PARTIAL 7
+#define NETACCT_SCHEMA_PARTIAL 9
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -26,7 +26,8 @@
 #define PIN_STATE	"state"	   /* struct state */
 #define PIN_CGROUPS	"cgroups"  /* cgroup id -> struct cgroup_name */
 #define PIN_FOLDED	"folded"   /* fold number % FOLDED_KEYS -> whose row it was */
-#define PIN_SOCKETS	"sockets"  /* socket storage, or hash by address: struct socket_state */
+#define PIN_SOCKETS	"sockets"  /* in a socket: counted_socket; by its address: socket_state */
+#define PIN_SETTLED	"settled"  /* as it is read, what is pending goes to the rows of flows */
 #define PIN_BEGUN	"begun"	   /* hash: stack pointer -> struct call */
 #define PIN_PROBES	"probes"   /* what keeps the kprobes: their perf events */
 #define PIN_FOLDING	"folding"  /* hash: has an element while rows are given away */
@@ -133,6 +134,10 @@ _Static_assert(sizeof(struct traffic) == 416, "struct traffic is ABI");
 #define PART_UDP_LOOPBACK (PROTOCOLS + 1)
 #define TRAFFIC_PARTS	  (PROTOCOLS + 2)
 
+/* What a token ends with, and what one of a row has. */
+#define TOKEN_GENERATION 0xffffULL
+#define TOKEN_ROW	 (1ULL << 63)
+
 /*
  * A process: its thread group id and the start of its group leader, since pids
  * are used again. Pid 0 is the kernel itself, where no task can be named.
@@ -158,8 +163,9 @@ struct process {
 	struct traffic traffic;
 	/* The part that no row of flows has. Where flows are not kept: 0, but it is all. */
 	struct counters other_flows;
+	__u64 token; /* of this row alone; its end is that of the generation's number */
 };
-_Static_assert(sizeof(struct process) == 528, "struct process is ABI");
+_Static_assert(sizeof(struct process) == 536, "struct process is ABI");
 
 /* What finished processes are added up by when their rows are needed. */
 struct finished_key {
@@ -258,6 +264,34 @@ struct socket_state {
 	__u32 first; /* TCP: the sequence number of the first byte; another: used again */
 };
 _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
+
+/*
+ * What one process has moved on a socket since that was last added to its row of
+ * flows. A pending number is of bytes, and from PENDING_CALLS on of calls: they
+ * are added to at once.
+ */
+struct pending {
+	__u64 token; /* that of the process's row; 0: it is nobody's yet */
+	struct process_key process;
+	__u64 last_seen_ns;
+	__u64 tx;
+	__u64 rx;
+};
+_Static_assert(sizeof(struct pending) == 48, "struct pending is ABI");
+
+#define PENDING_CALLS 40
+
+/* What is in a socket, where its state is. */
+struct counted_socket {
+	struct socket_state state;
+	/* The remote end, where the rows of those that are in pending have it. */
+	__u8 remote_address[16];
+	__u16 remote_port; /* in network byte order */
+	__u16 zero;
+	__u32 remote_known;
+	struct pending pending[2]; /* by the lowest bit of the generation */
+};
+_Static_assert(sizeof(struct counted_socket) == 184, "struct counted_socket is ABI");
 
 /* Of a TCP socket that lives, as the file beside sockets has it, behind its flow. */
 struct connection {

@@ -6,8 +6,8 @@
 struct ends {
 	__u32 local[4];
 	__u32 remote[4];
-	/* FLOW_CONNECTED, FLOW_LOOPBACK, ENDS_V4 */
-	int kind;
+	__u16 remote_port; /* in network byte order */
+	__u16 kind;	   /* FLOW_CONNECTED, FLOW_LOOPBACK, ENDS_V4 */
 };
 
 /* Of an IPv6 socket, too. */
@@ -83,6 +83,7 @@ static __always_inline void get_ends(struct ends *e, struct sock *sk)
 		mapped(e->local, READ(sk, __sk_common.skc_rcv_saddr));
 		mapped(e->remote, READ(sk, __sk_common.skc_daddr));
 	}
+	e->remote_port = READ(sk, __sk_common.skc_dport);
 	e->kind = kind_of_ends(HIGH(e->local), LOW(e->local), HIGH(e->remote), LOW(e->remote));
 }
 

@@ -18,7 +18,7 @@ static __always_inline void describe(struct flow *f, struct sock *sk, const stru
 	f->local_port = bpf_ntohs(BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	__builtin_memcpy(f->remote_address, e->remote, sizeof(f->remote_address));
 	__builtin_memcpy(f->local_address, e->local, sizeof(f->local_address));
-	f->remote_port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
+	f->remote_port = bpf_ntohs(e->remote_port);
 	f->family = READ(sk, __sk_common.skc_family);
 	if (f->family == AF_INET6 && e->kind & ENDS_V4)
 		f->family = AF_INET;
@@ -64,6 +64,7 @@ static __noinline void retire(struct state *st, struct socket_state *s)
 	struct flow_key key = { .process = s->users, .flow = s->flow };
 	void *queue;
 
+	settle_all(s);
 	if (s->generation != generation)
 		return;
 	queue = TABLE(closed, generation & 1);
@@ -83,10 +84,18 @@ static __always_inline __u64 next_flow(void)
 	return (__u64)(bpf_get_prandom_u32() & 0x1fffff) << 32 | bpf_get_prandom_u32();
 }
 
-/* Its addresses are those of the newest event; a new remote end is a new flow. */
-static __always_inline bool same_remote(const struct flow *f, struct sock *sk, const struct ends *e)
+/* What is moved from now on is another flow's. */
+static __always_inline void renumber(struct state *st, struct socket_state *s)
 {
-	return f->remote_port == bpf_ntohs(READ(sk, __sk_common.skc_dport)) &&
+	retire(st, s);
+	s->flow = next_flow();
+	forget_remote(s);
+}
+
+/* Its addresses are those of the newest event; a new remote end is a new flow. */
+static __always_inline bool same_remote(const struct flow *f, const struct ends *e)
+{
+	return f->remote_port == bpf_ntohs(e->remote_port) &&
 	       same_address((const __u32 *)f->remote_address, e->remote);
 }
 
@@ -100,14 +109,16 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 	bool same = false;
 
 	if (s) {
+		if (add_pending(s, generation, p, &e->ends, tx, bytes, calls))
+			return;
 		key.flow = s->flow;
 		/* Of another generation nobody has a row for this socket: not looked for. */
 		if (s->generation == generation)
 			f = get_flow(generation & 1, &key);
-		same = f && same_remote(f, sk, &e->ends);
+		same = f && same_remote(f, &e->ends);
 		if (f && !same && f->flags & FLOW_CONNECTED) {
-			retire(st, s);
-			key.flow = s->flow = next_flow();
+			renumber(st, s);
+			key.flow = s->flow;
 			f = NULL;
 		}
 		if (!f) {
@@ -116,7 +127,7 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 			if (new_flow(generation, &key, sk, s, e) == 0)
 				return;
 			f = get_flow(generation & 1, &key);
-			same = f && same_remote(f, sk, &e->ends);
+			same = f && same_remote(f, &e->ends);
 		}
 	}
 	if (!f) {
@@ -127,6 +138,7 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 	f->last_seen_ns = p->last_seen_ns;
 	if (!same || !f->local_port)
 		describe(f, sk, &e->ends, e->protocol);
+	claim_pending(s, p, &key, sk, &e->ends);
 }
 
 #endif

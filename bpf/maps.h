@@ -42,7 +42,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, int);
-	__type(value, struct socket_state);
+	__type(value, struct counted_socket);
 } sockets SEC(".maps");
 #elif !defined(SET_SPLICE)
 struct {

@@ -30,6 +30,7 @@
 #include "maps.h"
 #include "processes.h"
 #include "ends.h"
+#include "pending.h"
 #include "flows.h"
 #include "count.h"
 #include "sockets.h"
@@ -335,6 +336,7 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 	if (s && s->flow != new.flow) {
 		retire(st, s);
 		*s = new;
+		forget_remote(s);
 	}
 	return 0;
 }

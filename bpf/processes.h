@@ -372,8 +372,16 @@ static __noinline void identify(struct finished_key *who, const struct process_k
 	set_owner(&who->uid, &who->cgroup_id, task);
 }
 
+static __always_inline __u64 new_token(__u64 generation)
+{
+	__u64 random = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
+
+	return TOKEN_ROW | (random & ~TOKEN_GENERATION) | (generation & TOKEN_GENERATION);
+}
+
 /* Fills in who the current process is. */
-static __noinline void introduce(struct process *p, const struct process_key *key, __u32 netns)
+static __noinline void introduce(struct process *p, const struct process_key *key, __u32 netns,
+				 __u64 generation)
 {
 	struct task_struct *task = current_task();
 	struct finished_key who;
@@ -386,6 +394,7 @@ static __noinline void introduce(struct process *p, const struct process_key *ke
 	p->uid = who.uid;
 	p->netns = who.netns;
 	p->first_seen_ns = bpf_ktime_get_boot_ns();
+	p->token = new_token(generation);
 	if (!key->pid)
 		return;
 	BPF_CORE_READ_STR_INTO(&p->parent_comm, task, group_leader, real_parent, group_leader,
@@ -420,7 +429,7 @@ static __noinline struct process *new_process(__u64 generation, const struct pro
 		err = bpf_map_update_elem(table, key, &zero_process, BPF_NOEXIST);
 	p = bpf_map_lookup_elem(table, key);
 	if (p && !err) {
-		introduce(p, key, netns);
+		introduce(p, key, netns, generation);
 		__sync_fetch_and_add(&t->process_rows, 1);
 	}
 	return p;

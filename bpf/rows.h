@@ -73,12 +73,25 @@ static __always_inline void write_connection(struct seq_file *seq, __u64 flow, s
 SEC("iter/bpf_sk_storage_map")
 int sockets_rows(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
-	const struct socket_state *s = ctx->value;
+	const struct counted_socket *s = ctx->value;
 	struct sock *sk = ctx->sk;
 	struct connection c;
 
 	if (s && sk && read_connection(&c, sk))
-		write_connection(ctx->meta->seq, s->flow, &c);
+		write_connection(ctx->meta->seq, s->state.flow, &c);
+	return 0;
+}
+
+/* Writes nothing; once it is read to its end, flows have all that was pending. */
+SEC("iter/bpf_sk_storage_map")
+int settled(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct counted_socket *s = ctx->value;
+
+	if (s) {
+		settle(s, 0);
+		settle(s, 1);
+	}
 	return 0;
 }
 

@@ -31,7 +31,9 @@ static __always_inline struct socket_state *find_state(struct sock *sk)
 /* That which is there already, if one is. */
 static __always_inline struct socket_state *make_state(struct sock *sk, struct socket_state *new)
 {
-	return bpf_sk_storage_get(&sockets, sk, new, BPF_SK_STORAGE_GET_F_CREATE);
+	struct counted_socket counted = { .state = *new };
+
+	return bpf_sk_storage_get(&sockets, sk, &counted, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
 static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
@@ -273,8 +275,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, boo
 	}
 	if (s->first != first) {
 		/* Its birth was missed: what is known is of another connection. */
-		retire(st, s);
-		s->flow = next_flow();
+		renumber(st, s);
 		s->copied = seq;
 		s->first = first;
 		s->base = unknown;

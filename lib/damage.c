@@ -41,6 +41,14 @@ static bool is_gone(const char *dir, const char *pin)
 	return path_join(path, dir, pin) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
 }
 
+/* As far as we may look. */
+static bool is_there(const char *dir, const char *pin)
+{
+	char path[PATH_MAX];
+
+	return path_join(path, dir, pin) == 0 && access(path, F_OK) == 0;
+}
+
 /* What attaches a program for kprobes stands in a map instead. */
 static bool is_for_kprobes(const char *dir, const char *prog)
 {
@@ -108,6 +116,10 @@ static int find_hook(const char *dir, char gone[DAMAGE_LEN])
 
 static int find(const char *dir, char gone[DAMAGE_LEN])
 {
+	/* Not every account has that, but if it does so in both places. */
+	snprintf(gone, DAMAGE_LEN, "%s", PIN_SETTLED);
+	if (is_gone(dir, gone) && is_there(dir, PIN_READERS "/" PIN_SETTLED))
+		return 1;
 	for (size_t i = 0; i < sizeof(pins) / sizeof(*pins); i++) {
 		if (!is_gone(dir, pins[i]))
 			continue;

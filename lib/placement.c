@@ -286,6 +286,22 @@ static int pin_map(struct placement *p, const struct bpf_map *map)
 		       : pin_rows(p, map, pin);
 }
 
+/* The file that settles what is pending, where that is in sockets. */
+static int pin_settled(struct placement *p)
+{
+	const struct bpf_program *reader;
+	char path[PATH_MAX];
+	int err;
+
+	reader = bpf_object__find_program_by_name(p->set.obj, PIN_SETTLED);
+	if (!reader)
+		return 0;
+	err = path_join(path, p->dir, PIN_SETTLED);
+	if (!err)
+		err = rows_pin(bpf_program__fd(reader), bpf_map__fd(map_of(p, PIN_SOCKETS)), path);
+	return err < 0 ? placement_failed(p, err, "cannot pin %s", path) : 0;
+}
+
 static int pin_program(struct placement *p, struct bpf_program *prog, const char *folder,
 		       const char *name)
 {
@@ -325,6 +341,8 @@ static int pin_maps(struct placement *p)
 	bpf_object__for_each_map (map, p->set.obj)
 		if (!err)
 			err = pin_map(p, map);
+	if (!err)
+		err = pin_settled(p);
 	if (p->splice.obj)
 		bpf_object__for_each_map (map, p->splice.obj)
 			if (!err && !map_of(p, bpf_map__name(map)))
@@ -381,6 +399,8 @@ static int let_group_read(struct placement *p)
 		err = set_access(p, PIN_FILTERS, 0750);
 	for (size_t i = 0; !err && i < sizeof(maps) / sizeof(*maps); i++)
 		err = set_access(p, maps[i], 0640);
+	if (!err && bpf_object__find_program_by_name(p->set.obj, PIN_SETTLED))
+		err = set_access(p, PIN_SETTLED, 0640);
 	for (const char *const *table = generation_readable; !err && *table; table++) {
 		snprintf(name, sizeof(name), "0/%s", *table);
 		err = set_access(p, name, 0640);

@@ -297,12 +297,25 @@ static int read_retired(struct reading *r, const struct tables *t)
 	return err;
 }
 
+/*
+ * First, as what finds no row goes to its process. Where that was removed, flows are
+ * short; what processes moved is known all the same.
+ */
+static int settle_flows(const struct account *a)
+{
+	int err = a->meta.flags & META_FLOWS ? rows_run(a->pin_dir, PIN_SETTLED) : 0;
+
+	return err == -ENOENT ? 0 : err;
+}
+
 static int read_tables(struct reading *r)
 {
 	struct state now = {};
 	int err;
 
-	err = account_state(r->account, &now);
+	err = settle_flows(r->account);
+	if (!err)
+		err = account_state(r->account, &now);
 	for (int i = 0; !err && i < r->n_tables; i++)
 		err = generation_totals(&r->tables[i], &r->totals);
 	if (!err && r->generation == now.generation)

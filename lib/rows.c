@@ -196,6 +196,27 @@ int rows_value(const struct rows *r, void *value)
 	return fail(err < 0 ? err : one.found ? 0 : -EPROTO);
 }
 
+int rows_run(const char *dir, const char *name)
+{
+	char path[PATH_MAX], nothing;
+	ssize_t n;
+	int fd, err;
+
+	err = path_join(path, dir, name);
+	if (err < 0)
+		return err;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(-errno);
+	/* The kernel looks at a million at a time. */
+	do
+		n = read(fd, &nothing, sizeof(nothing));
+	while (n < 0 && (errno == EAGAIN || errno == EINTR));
+	err = n < 0 ? -errno : n ? -EPROTO : 0;
+	close(fd);
+	return fail(err);
+}
+
 int rows_pin(int prog_fd, int map_fd, const char *path)
 {
 	union bpf_iter_link_info info = { .map.map_fd = map_fd };

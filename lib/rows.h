@@ -42,6 +42,9 @@ int rows_open_file(struct rows *r, const char *dir, const struct pin_shape *shap
 int rows_each(const struct rows *r, int (*each)(void *arg, const void *key, const void *value),
 	      void *arg);
 
+/* Reads a file that has no rows to its end, for what the program does with each of the map. */
+int rows_run(const char *dir, const char *name);
+
 /* The value of an array of one. */
 int rows_value(const struct rows *r, void *value);
 

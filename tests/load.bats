@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 load helpers
 
+# pinned_flows PID: the bytes that a process sent, as bpftool finds them in flows.
+pinned_flows() {
+	bpftool -j map dump pinned "$NETACCT_PIN_DIR/flows" |
+		jq "[.[].formatted | select(.key.process.pid == $1).value.counters.tx_bytes] | add"
+}
+
 @test "load pins the tables, which bpftool prints with field names" {
 	netacct-load
 	truth=$(traffic tcp)
@@ -12,8 +18,21 @@ load helpers
 	dump=$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/processes")
 	is "$(jq -c ".[].formatted | select(.key.pid == $pid)
 		| [.value.comm, .value.traffic.tcp_loopback.tx_bytes]" <<<"$dump")" '["traffic",10007]'
-	is "$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/flows" |
-		jq "[.[].formatted | select(.key.process.pid == $pid).value.counters.tx_bytes] | add")" 10007
+	is "$(pinned_flows "$pid")" 10007
+}
+
+@test "bpftool finds in flows what moved before the last reading, and all of a closed connection" {
+	netacct-load
+	hold_open -- tcp
+	for n in 1 2 3; do
+		hold_move
+		pid=$(jq 'select(.role == "sender").pid' <<<"$TRUTH")
+		netacct-show >/dev/null
+		is "$(pinned_flows "$pid")" $((n * 10007))
+	done
+	hold_move
+	hold_close
+	is "$(pinned_flows "$pid")" 40028
 }
 
 # bats test_tags=anywhere

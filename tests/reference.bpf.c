@@ -91,9 +91,13 @@ struct {
 	__type(value, struct counters);
 } machine SEC(".maps");
 
-/* Of a connection, where they are found soonest, and up to where it was received. */
+/*
+ * Of a connection, where they are found soonest, and up to where it was received:
+ * each by itself, and for the floor bytes and calls in one.
+ */
 struct floor_socket {
 	struct counters counters;
+	__u64 tx, rx;
 	__u64 flow;
 	__u32 copied;
 };
@@ -159,8 +163,7 @@ static __always_inline int floor_call(struct sock *sk, int ret, bool flows, bool
 	if (!s)
 		return 0;
 	floor_flow(s);
-	__sync_fetch_and_add(tx ? &s->counters.tx_bytes : &s->counters.rx_bytes, ret);
-	__sync_fetch_and_add(tx ? &s->counters.tx_calls : &s->counters.rx_calls, 1);
+	__sync_fetch_and_add(tx ? &s->tx : &s->rx, 1ULL << PENDING_CALLS | ret);
 	return 0;
 }
 

@@ -147,7 +147,8 @@ damaged() {
 	netacct-load
 	truth=$(traffic tcp)
 	is "$(netacct-status -j | jq .damage)" null
-	for pin in links/sched_process_exit slots/renamed links/cgroup_attach_task; do
+	for pin in links/sched_process_exit slots/renamed links/cgroup_attach_task settled; do
+		[ -e "$NETACCT_PIN_DIR/$pin" ] || continue
 		rm "$NETACCT_PIN_DIR/$pin"
 		damaged netacct-load
 		is "$(netacct-status -j | jq -r .damage)" "$([[ $pin = slots/* ]] && echo "links/sched_process_exit" || echo "$pin")"
