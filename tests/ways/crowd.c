@@ -352,6 +352,43 @@ static void blocked_receivers(int unused)
 	finish(BLOCKED);
 }
 
+static struct sockaddr_storage places[2];
+static socklen_t place_size;
+
+static void *send_anywhere(void *arg)
+{
+	struct blocked *b = arg;
+
+	for (int n = 0; n < 500; n++) {
+		if (n % 10 == 0)
+			need(connect(b->ends[0], (struct sockaddr *)&places[n / 10 % 2],
+				     place_size));
+		sent(send(b->ends[0], payload, 101, 0));
+	}
+	return NULL;
+}
+
+/* Each thread of each worker connects the one socket anew again and again; nobody reads. */
+static void wanderers(int unused)
+{
+	int fd;
+
+	(void)unused;
+	for (int i = 0; i < 2; i++) {
+		fd = open_socket();
+		bind_local(fd);
+		memcpy(&places[i], address_of(fd, &place_size), sizeof(places[i]));
+	}
+	fd = open_socket();
+	for (int i = 0; i < WORKERS; i++) {
+		if (branch() == 0) {
+			of_threads(fd, send_anywhere);
+			leave();
+		}
+	}
+	join(WORKERS);
+}
+
 /* While tests/paths pins all of it to one processor, and reads and resets there. */
 static void senders(int unused)
 {
@@ -376,6 +413,7 @@ const struct way crowd_ways[] = {
 	{ "shared", ENDS " mptcp4", workers_left, workers_right, PLAIN },
 	{ "shared", "udp4 udp6", messages_left, messages_right, PLAIN },
 	{ "shared, each its way", ENDS, much_left, each_way_right, PLAIN },
+	{ "shared, connected anew by each", "udp4 udp6", wanderers, NULL, PLAIN },
 	{ "prefork", ENDS " mptcp4", prefork, NULL, PLAIN },
 	{ "passed", ENDS " udp4", passed, NULL, PLAIN },
 	{ "held in flight", ENDS, held_passed, NULL, HELD },
