@@ -83,7 +83,7 @@ static __always_inline __u64 now(struct totals *t)
 
 static __always_inline struct task_struct *current_task(void)
 {
-#ifdef SET_TP_BTF
+#if defined(SET_TP_BTF) || defined(SET_TRACEPOINT)
 	return bpf_get_current_task_btf();
 #else
 	return (struct task_struct *)bpf_get_current_task();
@@ -148,8 +148,14 @@ static __noinline void add_traffic(struct counters *to, const struct traffic *t)
 
 static __always_inline void process_key(struct process_key *key, struct task_struct *task)
 {
+	/* Of each event: where the kernel tells what a task is, no helper reads it. */
+#if defined(SET_TP_BTF) || defined(SET_TRACEPOINT)
+	key->start_ns = task->group_leader->start_boottime;
+	key->pid = task->tgid;
+#else
 	key->start_ns = READ2(task, group_leader, start_boottime);
 	key->pid = READ(task, tgid);
+#endif
 	key->zero = 0;
 }
 
