@@ -134,10 +134,6 @@ _Static_assert(sizeof(struct traffic) == 416, "struct traffic is ABI");
 #define PART_UDP_LOOPBACK (PROTOCOLS + 1)
 #define TRAFFIC_PARTS	  (PROTOCOLS + 2)
 
-/* What a token ends with, and what one of a row has. */
-#define TOKEN_GENERATION 0xffffULL
-#define TOKEN_ROW	 (1ULL << 63)
-
 /*
  * A process: its thread group id and the start of its group leader, since pids
  * are used again. Pid 0 is the kernel itself, where no task can be named.

@@ -36,7 +36,7 @@ static __noinline void settle(struct counted_socket *s, __u32 slot)
 	if (!pending->tx && !pending->rx)
 		return;
 	p = get_process(slot & 1, &key.process);
-	if (!p || !p->token || p->token != pending->token)
+	if (!p || p->token != pending->token)
 		return;
 	tx = __sync_lock_test_and_set(&pending->tx, 0);
 	rx = __sync_lock_test_and_set(&pending->rx, 0);

@@ -378,6 +378,10 @@ static __noinline void identify(struct finished_key *who, const struct process_k
 	set_owner(&who->uid, &who->cgroup_id, task);
 }
 
+/* What a token ends with, and what one of a row has. */
+#define TOKEN_GENERATION 0xffffULL
+#define TOKEN_ROW	 (1ULL << 63)
+
 static __always_inline __u64 new_token(__u64 generation)
 {
 	__u64 random = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();

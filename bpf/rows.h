@@ -88,10 +88,8 @@ int settled(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct counted_socket *s = ctx->value;
 
-	if (s) {
-		settle(s, 0);
-		settle(s, 1);
-	}
+	if (s)
+		settle_all(&s->state);
 	return 0;
 }
 

@@ -34,19 +34,18 @@ static const char *const pins[] = {
 	PIN_READERS,
 };
 
-static bool is_gone(const char *dir, const char *pin)
+/* 0: it is there. Or that it is not, or why we cannot tell. */
+static int look_for(const char *dir, const char *pin)
 {
 	char path[PATH_MAX];
+	int err = path_join(path, dir, pin);
 
-	return path_join(path, dir, pin) == 0 && access(path, F_OK) < 0 && errno == ENOENT;
+	return err < 0 ? err : access(path, F_OK) < 0 ? -errno : 0;
 }
 
-/* As far as we may look. */
-static bool is_there(const char *dir, const char *pin)
+static bool is_gone(const char *dir, const char *pin)
 {
-	char path[PATH_MAX];
-
-	return path_join(path, dir, pin) == 0 && access(path, F_OK) == 0;
+	return look_for(dir, pin) == -ENOENT;
 }
 
 /* What attaches a program for kprobes stands in a map instead. */
@@ -118,7 +117,7 @@ static int find(const char *dir, char gone[DAMAGE_LEN])
 {
 	/* Not every account has that, but if it does so in both places. */
 	snprintf(gone, DAMAGE_LEN, "%s", PIN_SETTLED);
-	if (is_gone(dir, gone) && is_there(dir, PIN_READERS "/" PIN_SETTLED))
+	if (is_gone(dir, gone) && look_for(dir, PIN_READERS "/" PIN_SETTLED) == 0)
 		return 1;
 	for (size_t i = 0; i < sizeof(pins) / sizeof(*pins); i++) {
 		if (!is_gone(dir, pins[i]))

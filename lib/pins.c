@@ -120,15 +120,20 @@ struct object {
 static struct object *objects;
 static size_t n_objects;
 
+static bool ends_in(const char *path, const char *end)
+{
+	size_t length = strlen(path), n = strlen(end);
+
+	return length > n && strcmp(path + length - n, end) == 0;
+}
+
 /* How to ask for the next id of the kind of a pin. */
 static int (*next_of(const char *path))(__u32 id, __u32 *next)
 {
-	const char *end = path + strlen(path) - strlen(PIN_ROWS), *name = strrchr(path, '/');
-
 	if (strstr(path, "/" PIN_PROGS "/") || strstr(path, "/" PIN_READERS "/"))
 		return bpf_prog_get_next_id;
-	if (strstr(path, "/" PIN_LINKS "/") || (end > path && strcmp(end, PIN_ROWS) == 0) ||
-	    (name && strcmp(name + 1, PIN_SETTLED) == 0))
+	if (strstr(path, "/" PIN_LINKS "/") || ends_in(path, PIN_ROWS) ||
+	    ends_in(path, "/" PIN_SETTLED))
 		return bpf_link_get_next_id;
 	return bpf_map_get_next_id;
 }

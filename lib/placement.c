@@ -252,23 +252,33 @@ void placement_map_pin(const struct bpf_map *map, char pin[64])
 	snprintf(pin, 64, "%s%.*s", folder, (int)(end - name), name);
 }
 
+/* The file that has a program look at each element of a map, if this set has the program. */
+static int pin_reader(struct placement *p, const char *name, const struct bpf_map *map,
+		      const char *pin)
+{
+	const struct bpf_program *reader = bpf_object__find_program_by_name(p->set.obj, name);
+	char path[PATH_MAX];
+	int err;
+
+	if (!reader)
+		return 0;
+	err = path_join(path, p->dir, pin);
+	if (!err)
+		err = rows_pin(bpf_program__fd(reader), bpf_map__fd(map), path);
+	return err < 0 ? placement_failed(p, err, "cannot pin %s/%s", p->dir, pin) : 0;
+}
+
 /* The file with its rows, for a map that readers want. */
 static int pin_rows(struct placement *p, const struct bpf_map *map, const char *pin)
 {
 	const char *name = strrchr(pin, '/') ? strrchr(pin, '/') + 1 : pin;
-	const struct bpf_program *reader;
-	char rows[128], path[PATH_MAX];
-	int err;
+	char reader[128], rows[128];
 
-	snprintf(rows, sizeof(rows), "%s" PIN_ROWS, name);
-	reader = bpf_object__find_program_by_name(p->set.obj, rows);
-	if (!reader || bpf_map__type(map) == BPF_MAP_TYPE_ARRAY_OF_MAPS)
+	if (bpf_map__type(map) == BPF_MAP_TYPE_ARRAY_OF_MAPS)
 		return 0;
+	snprintf(reader, sizeof(reader), "%s" PIN_ROWS, name);
 	snprintf(rows, sizeof(rows), "%s" PIN_ROWS, pin);
-	err = path_join(path, p->dir, rows);
-	if (!err)
-		err = rows_pin(bpf_program__fd(reader), bpf_map__fd(map), path);
-	return err < 0 ? placement_failed(p, err, "cannot pin %s/%s", p->dir, rows) : 0;
+	return pin_reader(p, reader, map, rows);
 }
 
 static int pin_map(struct placement *p, const struct bpf_map *map)
@@ -284,22 +294,6 @@ static int pin_map(struct placement *p, const struct bpf_map *map)
 		err = bpf_obj_pin(bpf_map__fd(map), path);
 	return err < 0 ? placement_failed(p, err, "cannot pin %s/%s", p->dir, pin)
 		       : pin_rows(p, map, pin);
-}
-
-/* The file that settles what is pending, where that is in sockets. */
-static int pin_settled(struct placement *p)
-{
-	const struct bpf_program *reader;
-	char path[PATH_MAX];
-	int err;
-
-	reader = bpf_object__find_program_by_name(p->set.obj, PIN_SETTLED);
-	if (!reader)
-		return 0;
-	err = path_join(path, p->dir, PIN_SETTLED);
-	if (!err)
-		err = rows_pin(bpf_program__fd(reader), bpf_map__fd(map_of(p, PIN_SOCKETS)), path);
-	return err < 0 ? placement_failed(p, err, "cannot pin %s", path) : 0;
 }
 
 static int pin_program(struct placement *p, struct bpf_program *prog, const char *folder,
@@ -342,7 +336,7 @@ static int pin_maps(struct placement *p)
 		if (!err)
 			err = pin_map(p, map);
 	if (!err)
-		err = pin_settled(p);
+		err = pin_reader(p, PIN_SETTLED, map_of(p, PIN_SOCKETS), PIN_SETTLED);
 	if (p->splice.obj)
 		bpf_object__for_each_map (map, p->splice.obj)
 			if (!err && !map_of(p, bpf_map__name(map)))
@@ -449,21 +443,12 @@ static int seed(struct placement *p)
 {
 	struct bpf_program *prog = bpf_object__find_program_by_name(p->set.obj, "seed");
 	struct bpf_link *link;
-	char buf[64];
-	ssize_t n;
-	int fd, err;
+	int err;
 
 	link = bpf_program__attach_iter(prog, NULL);
 	if (!link)
 		return placement_failed(p, -errno, "cannot make the iterator task_file");
-	err = fd = bpf_iter_create(bpf_link__fd(link));
-	if (fd >= 0) {
-		do
-			n = read(fd, buf, sizeof(buf));
-		while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-		err = n < 0 ? -errno : 0;
-		close(fd);
-	}
+	err = rows_run(bpf_iter_create(bpf_link__fd(link)));
 	bpf_link__destroy(link);
 	if (err < 0)
 		return placement_failed(p, err, "cannot look at the sockets that are open");

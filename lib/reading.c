@@ -303,7 +303,7 @@ static int read_retired(struct reading *r, const struct tables *t)
  */
 static int settle_flows(const struct account *a)
 {
-	int err = a->meta.flags & META_FLOWS ? rows_run(a->pin_dir, PIN_SETTLED) : 0;
+	int err = a->meta.flags & META_FLOWS ? rows_run_pin(a->pin_dir, PIN_SETTLED) : 0;
 
 	return err == -ENOENT ? 0 : err;
 }

@@ -196,16 +196,12 @@ int rows_value(const struct rows *r, void *value)
 	return fail(err < 0 ? err : one.found ? 0 : -EPROTO);
 }
 
-int rows_run(const char *dir, const char *name)
+int rows_run(int fd)
 {
-	char path[PATH_MAX], nothing;
+	char nothing;
 	ssize_t n;
-	int fd, err;
+	int err;
 
-	err = path_join(path, dir, name);
-	if (err < 0)
-		return err;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(-errno);
 	/* The kernel looks at a million at a time. */
@@ -215,6 +211,14 @@ int rows_run(const char *dir, const char *name)
 	err = n < 0 ? -errno : n ? -EPROTO : 0;
 	close(fd);
 	return fail(err);
+}
+
+int rows_run_pin(const char *dir, const char *name)
+{
+	char path[PATH_MAX];
+	int err = path_join(path, dir, name);
+
+	return err < 0 ? err : rows_run(open(path, O_RDONLY | O_CLOEXEC));
 }
 
 int rows_pin(int prog_fd, int map_fd, const char *path)

@@ -42,8 +42,12 @@ int rows_open_file(struct rows *r, const char *dir, const struct pin_shape *shap
 int rows_each(const struct rows *r, int (*each)(void *arg, const void *key, const void *value),
 	      void *arg);
 
-/* Reads a file that has no rows to its end, for what the program does with each of the map. */
-int rows_run(const char *dir, const char *name);
+/*
+ * Reads an iterator that has no rows to its end, for what its program does, and
+ * closes it; or says with errno why there is none. The same of one that is pinned.
+ */
+int rows_run(int fd);
+int rows_run_pin(const char *dir, const char *name);
 
 /* The value of an array of one. */
 int rows_value(const struct rows *r, void *value);

@@ -147,8 +147,9 @@ damaged() {
 	netacct-load
 	truth=$(traffic tcp)
 	is "$(netacct-status -j | jq .damage)" null
-	for pin in links/sched_process_exit slots/renamed links/cgroup_attach_task settled; do
-		[ -e "$NETACCT_PIN_DIR/$pin" ] || continue
+	pins=(links/sched_process_exit slots/renamed links/cgroup_attach_task)
+	[ "$(netacct-status -j | jq -r .hooks)" != tp_btf ] || pins+=(settled)
+	for pin in "${pins[@]}"; do
 		rm "$NETACCT_PIN_DIR/$pin"
 		damaged netacct-load
 		is "$(netacct-status -j | jq -r .damage)" "$([[ $pin = slots/* ]] && echo "links/sched_process_exit" || echo "$pin")"

@@ -299,7 +299,7 @@ both_ways() {
 	hold_close
 	shows w 2 '.event == "close"'
 	watch_stop w
-	# Either end may be the first to close.
+	# The ACK that closes one end leaves before the other is closed: tcp_fin() in net/ipv4/tcp_input.c.
 	is "$(seen w 'map(select(.pid or .event == "close") | [.event, .comm, .direction, .tx_bytes, .rx_bytes]) | .[:2] + (.[2:] | sort)')" \
 		'[["open","traffic","out",null,null],["accept","traffic","in",null,null],["close",null,null,0,10007],["close","traffic","out",10007,0]]'
 	is "$(seen w '.[-1] | [.events, .missed_events, .no_room]')" '[4,0,1]'
