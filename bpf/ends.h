@@ -74,16 +74,20 @@ __noinline int kind_of_ends(__u64 local_high, __u64 local_low, __u64 remote_high
 #define HIGH(a) ((__u64)(a)[0] << 32 | (a)[1])
 #define LOW(a)	((__u64)(a)[2] << 32 | (a)[3])
 
+/* An IPv6 datagram socket that is disconnected keeps the address, not the port. */
 static __always_inline void get_ends(struct ends *e, struct sock *sk)
 {
+	e->remote_port = READ(sk, __sk_common.skc_dport);
 	if (READ(sk, __sk_common.skc_family) == AF_INET6) {
 		READ_ADDRESS(e->local, sk, skc_v6_rcv_saddr);
-		READ_ADDRESS(e->remote, sk, skc_v6_daddr);
+		if (e->remote_port || READ(sk, __sk_common.skc_state) != TCP_CLOSE)
+			READ_ADDRESS(e->remote, sk, skc_v6_daddr);
+		else
+			__builtin_memset(e->remote, 0, sizeof(e->remote));
 	} else {
 		mapped(e->local, READ(sk, __sk_common.skc_rcv_saddr));
 		mapped(e->remote, READ(sk, __sk_common.skc_daddr));
 	}
-	e->remote_port = READ(sk, __sk_common.skc_dport);
 	e->kind = kind_of_ends(HIGH(e->local), LOW(e->local), HIGH(e->remote), LOW(e->remote));
 }
 

@@ -161,6 +161,20 @@ paths() {
 	done
 }
 
+@test "a datagram socket that goes elsewhere and comes back keeps its loopback bytes apart" {
+	namespaces_add "$NS"
+	for family in 4:127.0.0.1:192.0.2.77 6:::1:fd6e:6574:6163::77; do
+		elsewhere=${family#*1:}
+		# Nobody has it: what is sent there is lost on the cable.
+		ip -n "$NS-a" neighbour add "$elsewhere" lladdr 02:00:00:00:00:77 dev eth0
+		truth=$(ip netns exec "$NS-a" traffic udp --family "${family%%:*}" --connections 19 --elsewhere "$elsewhere")
+		exact "$truth"
+		truth=$(jq -c 'select(.role == "sender")' <<<"$truth")
+		is "$(row "$(jq .pid <<<"$truth")" '[.tx_bytes - .loopback.tx_bytes, .loopback.tx_bytes]')" \
+		   "$(jq -c '[.elsewhere_bytes, .tx_bytes - .elsewhere_bytes]' <<<"$truth")"
+	done
+}
+
 @test "a flow has the addresses and ports of its socket" {
 	for family in 4:ipv4:127.0.0.1 6:ipv6:::1 mapped:ipv4:127.0.0.1; do
 		IFS=: read -r option name address <<<"$family"

@@ -50,6 +50,7 @@ static const char usage[] =
 	"read|readv|recv|recvfrom|recvmsg|recvmmsg|splice|peek|trunc|waitall|zerocopy|nonblock\n"
 	"  --unconnected           sendto and its kind name the receiver\n"
 	"  --connections N         one after the other, each of so many bytes\n"
+	"  --elsewhere A           datagrams: all from one socket, with as many to A after each\n"
 	"  --threads N --shared N  send as N threads; also from N more processes\n"
 	"  --swarm N               send from N short-lived processes, one after the other\n"
 	"  --hold                  move the bytes once more for each line on stdin\n"
@@ -75,7 +76,7 @@ static const struct {
 
 static enum protocol protocol;
 static int family = AF_INET;
-static const char *address, *peer_netns;
+static const char *address, *elsewhere, *peer_netns;
 static const char *tx = "send", *rx = "recv";
 static size_t chunk = 1009;
 static uint64_t bytes = 10007;
@@ -83,7 +84,7 @@ static unsigned long connections = 1, threads = 1, shared, swarm;
 static bool unconnected, hold, busy;
 
 struct tally {
-	uint64_t tx_bytes, rx_bytes, tx_calls, rx_calls, mapped;
+	uint64_t tx_bytes, rx_bytes, tx_calls, rx_calls, mapped, elsewhere;
 };
 static struct tally *tally; /* shared with the children of a swarm */
 static struct sockaddr_storage peer;
@@ -142,7 +143,7 @@ static int open_socket(void)
 	return (int)need(fd, "socket");
 }
 
-static void make_address(struct sockaddr_storage *ss, socklen_t *len)
+static void make_address(const char *address, struct sockaddr_storage *ss, socklen_t *len)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
@@ -460,6 +461,7 @@ static void tell(const char *role, int fd)
 	print_count(line, sizeof(line), "rx_calls",
 		    is(rx, "splice") && protocol != TCP ? UNKNOWN : tally->rx_calls);
 	print_count(line, sizeof(line), "mapped", tally->mapped);
+	print_count(line, sizeof(line), "elsewhere_bytes", tally->elsewhere);
 	if (fd >= 0 && protocol <= UDPLITE && getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
 		print_count(line, sizeof(line), "local_port", port_of(&ss));
 	if (protocol <= UDPLITE && !is(role, "receiver"))
@@ -502,7 +504,7 @@ static void receive(int ctl)
 		fd = unix_ends[1];
 	} else {
 		fd = open_socket();
-		make_address(&peer, &peer_len);
+		make_address(address, &peer, &peer_len);
 		need(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &(int){ 4 << 20 }, sizeof(int)),
 		     "SO_RCVBUF");
 		/* Datagrams that find no room are lost; only root may have more of it. */
@@ -620,6 +622,26 @@ static uint64_t put_shared(int fd)
 	return all;
 }
 
+/* Half of it while the socket has no other end; then it is connected as it was. */
+static void put_elsewhere(int fd)
+{
+	struct sockaddr_storage back = peer, none = { .ss_family = AF_UNSPEC };
+	uint64_t before = tally->tx_bytes;
+
+	make_address(elsewhere, &peer, &peer_len);
+	((struct sockaddr_in *)&peer)->sin_port = htons(9);
+	need(connect(fd, (struct sockaddr *)&none, sizeof(none)), "disconnect");
+	unconnected = true;
+	put_all(fd, bytes / 2);
+	unconnected = false;
+	need(connect(fd, (struct sockaddr *)&peer, peer_len), "connect");
+	put_all(fd, bytes - bytes / 2);
+	tally->elsewhere += tally->tx_bytes - before;
+	peer = back;
+	need(connect(fd, (struct sockaddr *)&none, sizeof(none)), "disconnect");
+	need(connect(fd, (struct sockaddr *)&peer, peer_len), "connect");
+}
+
 static void send_round(int fd, int ctl)
 {
 	uint64_t sent = bytes, ok;
@@ -644,12 +666,13 @@ static void send_all(int ctl)
 {
 	struct linger reset = { .l_onoff = 1 };
 	char line[64];
-	int fd;
+	int fd = -1;
 
 	need(read(ctl, &peer, sizeof(peer)), "read from the receiver");
 	peer_len = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
 	for (unsigned long i = 0; i < connections; i++) {
-		fd = connect_socket();
+		if (!elsewhere || fd < 0)
+			fd = connect_socket();
 		if (hold) {
 			dprintf(STDOUT_FILENO, "ready\n");
 			while (fgets(line, sizeof(line), stdin))
@@ -657,6 +680,8 @@ static void send_all(int ctl)
 		} else {
 			send_round(fd, ctl);
 		}
+		if (elsewhere)
+			put_elsewhere(fd);
 		pass_on(ctl, 0);
 		if (connections == 1 && protocols[protocol].stream)
 			need(shutdown(fd, SHUT_WR), "shutdown");
@@ -666,7 +691,7 @@ static void send_all(int ctl)
 		if (connections > 1 && protocols[protocol].stream)
 			need(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)),
 			     "SO_LINGER");
-		if (connections > 1)
+		if (connections > 1 && !elsewhere)
 			close(fd);
 	}
 }
@@ -679,7 +704,7 @@ static int open_alone(void)
 
 	if (protocol != PACKET) {
 		fd = open_socket();
-		make_address(&peer, &peer_len);
+		make_address(address, &peer, &peer_len);
 		need(connect(fd, (struct sockaddr *)&peer, peer_len), "connect");
 		return fd;
 	}
@@ -724,6 +749,7 @@ enum {
 	RX,
 	UNCONNECTED,
 	CONNECTIONS,
+	ELSEWHERE,
 	THREADS,
 	SHARED,
 	SWARM,
@@ -742,6 +768,7 @@ static const struct option options[] = {
 	{ "rx", required_argument, NULL, RX },
 	{ "unconnected", no_argument, NULL, UNCONNECTED },
 	{ "connections", required_argument, NULL, CONNECTIONS },
+	{ "elsewhere", required_argument, NULL, ELSEWHERE },
 	{ "threads", required_argument, NULL, THREADS },
 	{ "shared", required_argument, NULL, SHARED },
 	{ "swarm", required_argument, NULL, SWARM },
@@ -782,6 +809,9 @@ static void set_option(int c)
 		break;
 	case CONNECTIONS:
 		connections = strtoul(optarg, NULL, 10);
+		break;
+	case ELSEWHERE:
+		elsewhere = optarg;
 		break;
 	case THREADS:
 		threads = strtoul(optarg, NULL, 10);
