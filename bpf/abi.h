@@ -15,10 +15,10 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 8
+#define NETACCT_SCHEMA 10
 
 /* The same of some users or cgroups only: who does not know of that is to keep away. */
-#define NETACCT_SCHEMA_PARTIAL 9
+#define NETACCT_SCHEMA_PARTIAL 11
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -159,7 +159,7 @@ struct process {
 	struct traffic traffic;
 	/* The part that no row of flows has. Where flows are not kept: 0, but it is all. */
 	struct counters other_flows;
-	__u64 token; /* of this row alone; its end is that of the generation's number */
+	__u64 generation; /* that it was made in, and 1; 0: not all of it is there yet */
 };
 _Static_assert(sizeof(struct process) == 536, "struct process is ABI");
 
@@ -267,24 +267,39 @@ _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
  * are added to at once.
  */
 struct pending {
-	__u64 token; /* that of the process's row; 0: it is nobody's yet */
-	struct process_key process;
+	__u64 owner;	/* the lower half of a generation's number, and a pid; 0: nobody yet */
+	__u64 start_ns; /* of that process */
 	__u64 last_seen_ns;
 	__u64 tx;
 	__u64 rx;
 };
-_Static_assert(sizeof(struct pending) == 48, "struct pending is ABI");
+_Static_assert(sizeof(struct pending) == 40, "struct pending is ABI");
 
 #define PENDING_CALLS 40
 
-/* What is in a socket, where its state is. */
+/*
+ * What is known of a socket's ends. If it is written or forgotten they are not known;
+ * one at a time writes. Those of TCP stay until another connection is born.
+ */
+#define ENDS_KNOWN	1
+#define ENDS_WRITTEN	2
+#define ENDS_FORGOTTEN	4
+#define ENDS_STAY	8
+#define ENDS_OF_IPV4	16
+#define ENDS_PART_SHIFT 16 /* which part of traffic their bytes are */
+
+/*
+ * What is in a socket, where its state is: with what the kernel has beside it, all
+ * that 256 bytes hold, and more would take 512.
+ */
 struct counted_socket {
 	struct socket_state state;
-	/* The remote end, where the rows of those that are in pending have it. */
+	/* Its ends, as the rows of those that are in pending have them. */
+	__u8 local_address[16];
 	__u8 remote_address[16];
 	__u16 remote_port; /* in network byte order */
 	__u16 zero;
-	__u32 remote_known;
+	__u32 ends;		   /* ENDS_* */
 	struct pending pending[2]; /* by the lowest bit of the generation */
 };
 _Static_assert(sizeof(struct counted_socket) == 184, "struct counted_socket is ABI");

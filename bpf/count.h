@@ -30,6 +30,8 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	if (!t)
 		return;
 	p = get_process(slot, key);
+	if (p && s && keep_flows && count_pending(generation, key, p, sk, s, tx, bytes, calls))
+		return;
 	if (!p) {
 		netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 		p = new_process(generation, key, netns);
@@ -65,6 +67,7 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	if (!p || !keep_flows)
 		return;
 	e.protocol = protocol;
+	e.part = part;
 	count_flow(st, generation, p, key, sk, s, &e, tx, bytes, calls);
 }
 

@@ -6,7 +6,8 @@
 /* What the row of a flow begins with. */
 struct event {
 	struct ends ends;
-	int protocol;
+	__u16 protocol;
+	__u16 part; /* of traffic */
 	struct counters counters;
 	__u64 seen_ns;
 };
@@ -89,7 +90,7 @@ static __always_inline void renumber(struct state *st, struct socket_state *s)
 {
 	retire(st, s);
 	s->flow = next_flow();
-	forget_remote(s);
+	forget_ends(s);
 }
 
 /* Its addresses are those of the newest event; a new remote end is a new flow. */
@@ -109,8 +110,6 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 	bool same = false;
 
 	if (s) {
-		if (add_pending(s, generation, p, &e->ends, tx, bytes, calls))
-			return;
 		key.flow = s->flow;
 		/* Of another generation nobody has a row for this socket: not looked for. */
 		if (s->generation == generation)
@@ -138,7 +137,7 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 	f->last_seen_ns = p->last_seen_ns;
 	if (!same || !f->local_port)
 		describe(f, sk, &e->ends, e->protocol);
-	claim_pending(s, p, &key, sk, &e->ends);
+	claim_pending(s, generation, p, &key, sk, &e->ends, e->part);
 }
 
 #endif

@@ -83,7 +83,7 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 	if (protocol < 0)
 		return 0;
 	wanted = whose(&key, true);
-	told = protocol != PROTOCOL_TCP || in_receive_call();
+	told = protocol != PROTOCOL_TCP || in_receive_call(current_task());
 	if (!wanted && told)
 		return 0;
 	if (keep_flows || !told)
@@ -135,7 +135,7 @@ static __always_inline int on_copied(struct sock *sk)
 		return 0;
 	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
 	of_process = READ(sk, sk_lock.owned);
-	n = newly_copied(st, sk, of_process && in_receive_call(), &s);
+	n = newly_copied(st, sk, of_process && in_receive_call(current_task()), &s);
 	protocol = protocol_of(sk);
 	if (n <= 0 || !st->counting || !is_plain_tcp(st, sk, protocol))
 		return 0;
@@ -148,22 +148,81 @@ static __always_inline int on_copied(struct sock *sk)
 
 #if defined(SET_TP_BTF)
 
+/*
+ * Most events take a short way: all is known of the process, and of the ends that the
+ * socket had at the event before. False: nothing is done. The long way is in functions of
+ * its own, that what it needs of stack and registers is not in the way of the short one.
+ */
+static __always_inline bool count_at_once(struct sock *sk, bool tx, int ret)
+{
+	struct state *st = get_state();
+	struct task_struct *task;
+	struct process_key key;
+	struct socket_state *s;
+	struct process *p;
+	__u64 generation;
+
+	if (ret <= 0 || !st || !st->counting)
+		return false;
+	s = find_state(sk);
+	if (!s || !may_be_pending(s))
+		return false;
+	task = current_task();
+	if (!tx && READ(sk, sk_protocol) == IPPROTO_TCP && !in_receive_call(task))
+		return false;
+	if (is_filtered() && !is_wanted(true))
+		return true;
+	process_key(&key, task);
+	generation = READ_ONCE(st->generation);
+	p = get_process(generation & 1, &key);
+	return p && count_pending(generation, &key, p, sk, s, tx, ret, 1);
+}
+
+static __always_inline bool note_at_once(struct sock *sk)
+{
+	struct socket_state *s = find_state(sk);
+
+	return s && s->base == BASE_KNOWN && READ(sk, sk_lock.owned) &&
+	       in_receive_call(current_task()) && note_copied(sk, s);
+}
+
+static __noinline int sent_otherwise(struct sock *sk, int ret)
+{
+	return on_sent(sk, ret);
+}
+
+static __noinline int received_otherwise(struct sock *sk, int ret, int flags)
+{
+	return on_received(sk, ret, flags, 1);
+}
+
+static __noinline int copied_otherwise(struct sock *sk)
+{
+	return on_copied(sk);
+}
+
 HOOK(sent, "tp_btf/sock_send_length")
 int BPF_PROG(sent, struct sock *sk, int ret)
 {
-	return on_sent(sk, ret);
+	if (!keep_flows)
+		return on_sent(sk, ret);
+	return count_at_once(sk, true, ret) ? 0 : sent_otherwise(sk, ret);
 }
 
 HOOK(received, "tp_btf/sock_recv_length")
 int BPF_PROG(received, struct sock *sk, int ret, int flags)
 {
-	return on_received(sk, ret, flags, 1);
+	if (!keep_flows)
+		return on_received(sk, ret, flags, 1);
+	if (flags & (MSG_PEEK | MSG_ERRQUEUE) || count_at_once(sk, false, ret))
+		return 0;
+	return received_otherwise(sk, ret, flags);
 }
 
 HOOK(copied, "tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(copied, struct sock *sk)
 {
-	return on_copied(sk);
+	return note_at_once(sk) ? 0 : copied_otherwise(sk);
 }
 
 #elif defined(SET_TRACEPOINT)
@@ -336,7 +395,7 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 	if (s && s->flow != new.flow) {
 		retire(st, s);
 		*s = new;
-		forget_remote(s);
+		forget_ends(s);
 	}
 	return 0;
 }

@@ -378,17 +378,6 @@ static __noinline void identify(struct finished_key *who, const struct process_k
 	set_owner(&who->uid, &who->cgroup_id, task);
 }
 
-/* What a token ends with, and what one of a row has. */
-#define TOKEN_GENERATION 0xffffULL
-#define TOKEN_ROW	 (1ULL << 63)
-
-static __always_inline __u64 new_token(__u64 generation)
-{
-	__u64 random = (__u64)bpf_get_prandom_u32() << 32 | bpf_get_prandom_u32();
-
-	return TOKEN_ROW | (random & ~TOKEN_GENERATION) | (generation & TOKEN_GENERATION);
-}
-
 /* Fills in who the current process is. */
 static __noinline void introduce(struct process *p, const struct process_key *key, __u32 netns,
 				 __u64 generation)
@@ -404,7 +393,7 @@ static __noinline void introduce(struct process *p, const struct process_key *ke
 	p->uid = who.uid;
 	p->netns = who.netns;
 	p->first_seen_ns = bpf_ktime_get_boot_ns();
-	p->token = new_token(generation);
+	p->generation = generation + 1;
 	if (!key->pid)
 		return;
 	BPF_CORE_READ_STR_INTO(&p->parent_comm, task, group_leader, real_parent, group_leader,

@@ -73,13 +73,18 @@ __noinline int is_wanted(int of_process)
 	       is_wanted_cgroup(of_process);
 }
 
+static __always_inline bool is_filtered(void)
+{
+	return n_only_users || n_only_cgroups;
+}
+
 /*
  * Whose event it is: the current process's, or the kernel's own. False: it is
  * not to be counted.
  */
 static __always_inline bool whose(struct process_key *key, bool of_process)
 {
-	if ((n_only_users || n_only_cgroups) && !is_wanted(of_process))
+	if (is_filtered() && !is_wanted(of_process))
 		return false;
 	*key = (struct process_key){};
 	if (of_process)

@@ -222,11 +222,11 @@ static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 s
  * in another call. A thread that the kernel made for itself or for io_uring is in no
  * call: it has a copy of somebody's registers, or zeros, but no place to return to.
  */
-static __always_inline bool in_receive_call(void)
+static __always_inline bool in_receive_call(struct task_struct *task)
 {
 #if (defined(SET_TP_BTF) || defined(SET_TRACEPOINT)) && \
 	(defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_arm64))
-	struct pt_regs___call *regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	struct pt_regs___call *regs = (void *)bpf_task_pt_regs(task);
 #ifdef __TARGET_ARCH_arm64
 	__u64 call = READ(regs, syscallno), returns_to = READ(regs, pc);
 #else
@@ -238,6 +238,26 @@ static __always_inline bool in_receive_call(void)
 #else
 	return false;
 #endif
+}
+
+/*
+ * Notes what a call hands out that tells of it itself, where nothing is to be found
+ * out: the socket has had the same connection all the while, and no urgent byte came.
+ */
+static __always_inline bool note_copied(struct sock *sk, struct socket_state *s)
+{
+	struct tcp_sock *tp = tcp_sock(sk);
+	__u32 seq;
+
+	if (!tp || s->first != first_seq(tp) || s->mark != READ(tp, urg_seq) ||
+	    s->urgent != s->mark)
+		return false;
+	seq = copied_seq(sk, tp);
+	if ((__s32)(seq - s->copied) > 0) {
+		s->copied = seq;
+		s->doubt = 0;
+	}
+	return true;
 }
 
 /*
