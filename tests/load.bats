@@ -86,6 +86,8 @@ pinned_flows() {
 			is "$status" 1
 			one_line
 			[ $set != "$first" ]
+			# A set that this kernel has all for, but whose programs it does not take, would be passed over unseen.
+			[[ $output != *"refuses the programs"* ]]
 		fi
 		nothing_since "$objects"
 	done
