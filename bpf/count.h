@@ -30,8 +30,6 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	if (!t)
 		return;
 	p = get_process(slot, key);
-	if (p && s && keep_flows && count_pending(generation, key, p, sk, s, tx, bytes, calls))
-		return;
 	if (!p) {
 		netns = BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
 		p = new_process(generation, key, netns);
@@ -44,6 +42,9 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 	if (p) {
 		p->last_seen_ns = now(t);
 		traffic = &p->traffic;
+		if (s && keep_flows &&
+		    count_pending(t, generation, key, p, sk, s, tx, bytes, calls))
+			return;
 	}
 	get_ends(&e.ends, sk);
 	loopback = protocol != PROTOCOL_PACKET && e.ends.kind & FLOW_LOOPBACK;

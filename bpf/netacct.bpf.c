@@ -150,32 +150,46 @@ static __always_inline int on_copied(struct sock *sk)
 
 /*
  * Most events take a short way: all is known of the process, and of the ends that the
- * socket had at the event before. False: nothing is done. The long way is in functions of
- * its own, that what it needs of stack and registers is not in the way of the short one.
+ * socket had at the event before. False: nothing is done.
+ *
+ * Up to 6.12 the stacks of all that call each other are 512 bytes together, and below 64
+ * a newer kernel leaves a program its own stack, which is warm. So the long way is in
+ * functions of its own, and the short one keeps nothing that it can read once more.
  */
-static __always_inline bool count_at_once(struct sock *sk, bool tx, int ret)
+#define EVENT_SOCK(ctx) ((struct sock *)READ_ONCE((ctx)[0]))
+#define EVENT_RET(ctx)	((int)READ_ONCE((ctx)[1]))
+
+static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 {
 	struct state *st = get_state();
+	__u64 generation, jiffies;
+	struct socket_state *s;
 	struct task_struct *task;
 	struct process_key key;
-	struct socket_state *s;
 	struct process *p;
-	__u64 generation;
+	struct totals *t;
 
-	if (ret <= 0 || !st || !st->counting)
+	if (EVENT_RET(ctx) <= 0 || !st || !st->counting)
 		return false;
-	s = find_state(sk);
+	generation = READ_ONCE(st->generation);
+	s = find_state(EVENT_SOCK(ctx));
 	if (!s || !may_be_pending(s))
 		return false;
 	task = current_task();
-	if (!tx && READ(sk, sk_protocol) == IPPROTO_TCP && !in_receive_call(task))
+	process_key(&key, task);
+	if (!tx && READ(EVENT_SOCK(ctx), sk_protocol) == IPPROTO_TCP && !in_receive_call(task))
 		return false;
 	if (is_filtered() && !is_wanted(true))
 		return true;
-	process_key(&key, task);
-	generation = READ_ONCE(st->generation);
 	p = get_process(generation & 1, &key);
-	return p && count_pending(generation, &key, p, sk, s, tx, ret, 1);
+	barrier_var(generation);
+	t = get_totals(generation & 1);
+	barrier_var(generation);
+	jiffies = bpf_jiffies64();
+	if (!p || !t || t->now_jiffies != jiffies)
+		return false;
+	p->last_seen_ns = t->now_ns;
+	return count_pending(t, generation, &key, p, EVENT_SOCK(ctx), s, tx, EVENT_RET(ctx), 1);
 }
 
 static __always_inline bool note_at_once(struct sock *sk)
@@ -186,14 +200,14 @@ static __always_inline bool note_at_once(struct sock *sk)
 	       in_receive_call(current_task()) && note_copied(sk, s);
 }
 
-static __noinline int sent_otherwise(struct sock *sk, int ret)
+static __noinline int sent_otherwise(unsigned long long *ctx)
 {
-	return on_sent(sk, ret);
+	return on_sent(EVENT_SOCK(ctx), EVENT_RET(ctx));
 }
 
-static __noinline int received_otherwise(struct sock *sk, int ret, int flags)
+static __noinline int received_otherwise(unsigned long long *ctx)
 {
-	return on_received(sk, ret, flags, 1);
+	return on_received(EVENT_SOCK(ctx), EVENT_RET(ctx), ctx[2], 1);
 }
 
 static __noinline int copied_otherwise(struct sock *sk)
@@ -202,21 +216,17 @@ static __noinline int copied_otherwise(struct sock *sk)
 }
 
 HOOK(sent, "tp_btf/sock_send_length")
-int BPF_PROG(sent, struct sock *sk, int ret)
+int sent(unsigned long long *ctx)
 {
-	if (!keep_flows)
-		return on_sent(sk, ret);
-	return count_at_once(sk, true, ret) ? 0 : sent_otherwise(sk, ret);
+	return keep_flows && count_at_once(ctx, true) ? 0 : sent_otherwise(ctx);
 }
 
 HOOK(received, "tp_btf/sock_recv_length")
-int BPF_PROG(received, struct sock *sk, int ret, int flags)
+int received(unsigned long long *ctx)
 {
-	if (!keep_flows)
-		return on_received(sk, ret, flags, 1);
-	if (flags & (MSG_PEEK | MSG_ERRQUEUE) || count_at_once(sk, false, ret))
+	if (ctx[2] & (MSG_PEEK | MSG_ERRQUEUE) || (keep_flows && count_at_once(ctx, false)))
 		return 0;
-	return received_otherwise(sk, ret, flags);
+	return received_otherwise(ctx);
 }
 
 HOOK(copied, "tp_btf/tcp_rcv_space_adjust")

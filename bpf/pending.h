@@ -106,30 +106,27 @@ static __always_inline bool same_ends(const struct counted_socket *s, struct soc
  * ends that the socket has. That row is left alone: it takes a look-up and twice as many
  * additions. False: nothing is counted.
  */
-static __always_inline bool count_pending(__u64 generation, const struct process_key *key,
-					  struct process *p, struct sock *sk,
-					  struct socket_state *s, bool tx, __s64 bytes, __u64 calls)
+static __always_inline bool count_pending(struct totals *t, __u64 generation,
+					  const struct process_key *key, struct process *p,
+					  struct sock *sk, struct socket_state *s, bool tx,
+					  __s64 bytes, __u64 calls)
 {
 	struct counted_socket *counted = (struct counted_socket *)s;
 	struct pending *pending = &counted->pending[generation & 1];
-	__u64 more = calls << PENDING_CALLS | bytes, sum;
 	__u32 ends = READ_ONCE(counted->ends), part = ends >> ENDS_PART_SHIFT;
-	struct totals *t;
+	__u64 more = calls << PENDING_CALLS | bytes, sum;
 
+	barrier_var(pending);
 	if (!are_known(ends) || bytes < 0 || part >= TRAFFIC_PARTS ||
 	    READ_ONCE(pending->owner) != owner_of(generation, key->pid) ||
 	    pending->start_ns != key->start_ns || !same_ends(counted, sk, ends))
 		return false;
-	t = get_totals(generation & 1);
-	if (!t)
-		return false;
-	p->last_seen_ns = now(t);
-	pending->last_seen_ns = p->last_seen_ns;
+	pending->last_seen_ns = READ_ONCE(p->last_seen_ns);
 	add_total(t, tx, bytes, calls);
 	add((struct counters *)&p->traffic + part, tx, bytes, calls);
 	sum = __sync_fetch_and_add(tx ? &pending->tx : &pending->rx, more) + more;
 	if (sum & PENDING_FULL)
-		settle(counted, generation & 1);
+		settle_all(s);
 	return true;
 }
 
@@ -199,9 +196,10 @@ static __always_inline void forget_ends(struct socket_state *s)
 {
 }
 
-static __always_inline bool count_pending(__u64 generation, const struct process_key *key,
-					  struct process *p, struct sock *sk,
-					  struct socket_state *s, bool tx, __s64 bytes, __u64 calls)
+static __always_inline bool count_pending(struct totals *t, __u64 generation,
+					  const struct process_key *key, struct process *p,
+					  struct sock *sk, struct socket_state *s, bool tx,
+					  __s64 bytes, __u64 calls)
 {
 	return false;
 }

@@ -276,9 +276,11 @@ __noinline int fold_flow(__u32 slot)
 	void *queue = TABLE(closed, slot);
 	void *table = TABLE(flows, slot);
 	struct totals *t = get_totals(slot);
-	struct flow_key key, next;
+	struct process_key next;
+	struct flow_key key;
 	struct process *p;
 	struct flow *f;
+	bool last;
 
 	if (!queue || !table || !t || bpf_map_pop_elem(queue, &key))
 		return 0;
@@ -288,12 +290,13 @@ __noinline int fold_flow(__u32 slot)
 	p = get_process(slot, &key.process);
 	if (p)
 		add_counters(&p->other_flows, &f->counters);
-	next.process = f->next_user;
-	next.flow = key.flow;
+	next = f->next_user;
 	bpf_map_delete_elem(table, &key);
 	__sync_fetch_and_add(&t->flow_rows, -1);
-	if (!same_process(&next.process, &key.process) && bpf_map_lookup_elem(table, &next))
-		bpf_map_push_elem(queue, &next, 0);
+	last = same_process(&next, &key.process);
+	key.process = next;
+	if (!last && bpf_map_lookup_elem(table, &key))
+		bpf_map_push_elem(queue, &key, 0);
 	return 1;
 }
 

@@ -115,6 +115,14 @@ static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int 
 	return recvmsg == st->tcp_recvmsg[0] || recvmsg == st->tcp_recvmsg[1];
 }
 
+/* Of a socket that is not TCP's. Apart, for its stack. */
+static __noinline struct socket_state *make_plain_state(struct sock *sk)
+{
+	struct socket_state new = { .flow = next_flow(), .generation = ~0ULL };
+
+	return make_state(sk, &new);
+}
+
 /*
  * The state of a socket. That of TCP is made at its birth, by the loader, or as
  * it receives; there may be no room for it. A receive that finds none is
@@ -122,16 +130,12 @@ static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int 
  */
 static __always_inline struct socket_state *socket_state(struct sock *sk, int protocol)
 {
-	struct socket_state *s, new;
+	struct socket_state *s = find_state(sk);
 
-	s = find_state(sk);
 	if (s || protocol == PROTOCOL_TCP || protocol == PROTOCOL_PACKET ||
 	    READ(sk, __sk_common.skc_family) == AF_SMC)
 		return s;
-	__builtin_memset(&new, 0, sizeof(new));
-	new.flow = next_flow();
-	new.generation = ~0ULL;
-	return make_state(sk, &new);
+	return make_plain_state(sk);
 }
 
 static __always_inline bool sock_flag(struct sock *sk, int flag)
@@ -260,6 +264,18 @@ static __always_inline bool note_copied(struct sock *sk, struct socket_state *s)
 	return true;
 }
 
+/* Of a TCP socket that is seen for the first time as it receives. Apart, for its stack. */
+static __noinline void make_tcp_state(struct sock *sk, struct tcp_sock *tp, __u32 copied,
+				      __u32 first, __u32 base)
+{
+	struct socket_state new;
+
+	new_state(&new, tp, copied);
+	new.first = first;
+	new.base = base;
+	make_state(sk, &new);
+}
+
 /*
  * How many bytes a plain TCP socket has handed out since it was asked last, and
  * its state; 0 where that is told by what the call returns, as a caller may know.
@@ -269,7 +285,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, boo
 {
 	__u32 unknown = told ? BASE_KNOWN : BASE_RECEIVE;
 	struct tcp_sock *tp = tcp_sock(sk);
-	struct socket_state *s, new;
+	struct socket_state *s;
 	__u32 seq, first;
 	__s32 n;
 
@@ -279,10 +295,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, boo
 	first = first_seq(tp);
 	*state = s = find_state(sk);
 	if (!s) {
-		new_state(&new, tp, seq);
-		new.first = first;
-		new.base = st->counting ? unknown : BASE_KNOWN;
-		make_state(sk, &new);
+		make_tcp_state(sk, tp, seq, first, st->counting ? unknown : BASE_KNOWN);
 		return 0;
 	}
 	switch (s->base) {
