@@ -148,6 +148,19 @@ static __always_inline int on_copied(struct sock *sk)
 
 #if defined(SET_TP_BTF)
 
+/* Read where they are wanted: see count_at_once(). */
+#define EVENT_SOCK(ctx) ((struct sock *)READ_ONCE((ctx)[0]))
+#define EVENT_RET(ctx)	((int)READ_ONCE((ctx)[1]))
+
+/* Most sockets of a desktop are none of the network's, and most receives find nothing. */
+static __always_inline bool is_of_interest(unsigned long long *ctx)
+{
+	__u16 family = READ(EVENT_SOCK(ctx), __sk_common.skc_family);
+
+	return EVENT_RET(ctx) > 0 &&
+	       (family == AF_INET || family == AF_INET6 || family == AF_PACKET || family == AF_SMC);
+}
+
 /*
  * Most events take a short way: all is known of the process, and of the ends that the
  * socket had at the event before. False: nothing is done.
@@ -156,9 +169,6 @@ static __always_inline int on_copied(struct sock *sk)
  * a newer kernel leaves a program its own stack, which is warm. So the long way is in
  * functions of its own, and the short one keeps nothing that it can read once more.
  */
-#define EVENT_SOCK(ctx) ((struct sock *)READ_ONCE((ctx)[0]))
-#define EVENT_RET(ctx)	((int)READ_ONCE((ctx)[1]))
-
 static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 {
 	struct state *st = get_state();
@@ -169,7 +179,7 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	struct process *p;
 	struct totals *t;
 
-	if (EVENT_RET(ctx) <= 0 || !st || !st->counting)
+	if (!st || !st->counting)
 		return false;
 	generation = READ_ONCE(st->generation);
 	s = find_state(EVENT_SOCK(ctx));
@@ -218,13 +228,16 @@ static __noinline int copied_otherwise(struct sock *sk)
 HOOK(sent, "tp_btf/sock_send_length")
 int sent(unsigned long long *ctx)
 {
-	return keep_flows && count_at_once(ctx, true) ? 0 : sent_otherwise(ctx);
+	if (!is_of_interest(ctx) || (keep_flows && count_at_once(ctx, true)))
+		return 0;
+	return sent_otherwise(ctx);
 }
 
 HOOK(received, "tp_btf/sock_recv_length")
 int received(unsigned long long *ctx)
 {
-	if (ctx[2] & (MSG_PEEK | MSG_ERRQUEUE) || (keep_flows && count_at_once(ctx, false)))
+	if (!is_of_interest(ctx) || ctx[2] & (MSG_PEEK | MSG_ERRQUEUE) ||
+	    (keep_flows && count_at_once(ctx, false)))
 		return 0;
 	return received_otherwise(ctx);
 }

@@ -83,22 +83,25 @@ static __always_inline bool may_be_pending(const struct socket_state *s)
 	return are_known(READ_ONCE(((const struct counted_socket *)s)->ends));
 }
 
-/* Whether a socket has the ends still that were noted. */
-static __always_inline bool same_ends(const struct counted_socket *s, struct sock *sk, __u32 ends)
+static __always_inline bool same_addresses(const struct counted_socket *s, struct sock *sk, bool v4)
 {
 	const __u32 *local = (const __u32 *)s->local_address;
 	const __u32 *remote = (const __u32 *)s->remote_address;
 
-	if (ends & ENDS_STAY)
-		return true;
 	if (s->remote_port != READ(sk, __sk_common.skc_dport))
 		return false;
 	if (READ(sk, __sk_common.skc_family) == AF_INET)
-		return ends & ENDS_OF_IPV4 && remote[3] == READ(sk, __sk_common.skc_daddr) &&
+		return v4 && remote[3] == READ(sk, __sk_common.skc_daddr) &&
 		       local[3] == READ(sk, __sk_common.skc_rcv_saddr);
-	return !(ends & ENDS_OF_IPV4) &&
-	       same_address(remote, sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32) &&
+	return !v4 && same_address(remote, sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32) &&
 	       same_address(local, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32);
+}
+
+/* Whether a socket has the ends still that were noted, and that nobody noted others meanwhile. */
+static __always_inline bool same_ends(const struct counted_socket *s, struct sock *sk, __u32 ends)
+{
+	return ends & ENDS_STAY ||
+	       (same_addresses(s, sk, ends & ENDS_OF_IPV4) && READ_ONCE(s->ends) == ends);
 }
 
 /*
