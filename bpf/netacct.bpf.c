@@ -192,6 +192,7 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	if (is_filtered() && !is_wanted(true))
 		return true;
 	p = get_process(generation & 1, &key);
+	/* Its last bit is taken from it again each time. */
 	barrier_var(generation);
 	t = get_totals(generation & 1);
 	barrier_var(generation);

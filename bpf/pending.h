@@ -119,6 +119,7 @@ static __always_inline bool count_pending(struct totals *t, __u64 generation,
 	__u32 ends = READ_ONCE(counted->ends), part = ends >> ENDS_PART_SHIFT;
 	__u64 more = calls << PENDING_CALLS | bytes, sum;
 
+	/* One pointer: else what it is made from is kept beside it, on the stack. */
 	barrier_var(pending);
 	if (!are_known(ends) || bytes < 0 || part >= TRAFFIC_PARTS ||
 	    READ_ONCE(pending->owner) != owner_of(generation, key->pid) ||
