@@ -155,10 +155,7 @@ static __always_inline int on_copied(struct sock *sk)
 /* Most sockets of a desktop are none of the network's, and most receives find nothing. */
 static __always_inline bool is_of_interest(unsigned long long *ctx)
 {
-	__u16 family = READ(EVENT_SOCK(ctx), __sk_common.skc_family);
-
-	return EVENT_RET(ctx) > 0 &&
-	       (family == AF_INET || family == AF_INET6 || family == AF_PACKET || family == AF_SMC);
+	return EVENT_RET(ctx) > 0 && protocol_of(EVENT_SOCK(ctx)) >= 0;
 }
 
 /*
