@@ -35,12 +35,12 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		p = new_process(generation, key, netns);
 		f = p ? NULL : shared_row(slot, key, netns);
 		if (f) {
-			f->last_seen_ns = now(t);
+			see(&f->last_seen_ns, now(t));
 			traffic = &f->traffic;
 		}
 	}
 	if (p) {
-		p->last_seen_ns = now(t);
+		see(&p->last_seen_ns, now(t));
 		traffic = &p->traffic;
 		if (s && keep_flows &&
 		    count_pending(t, generation, key, p, sk, s, tx, bytes, calls))

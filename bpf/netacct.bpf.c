@@ -196,7 +196,7 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	jiffies = bpf_jiffies64();
 	if (!p || !t || t->now_jiffies != jiffies)
 		return false;
-	p->last_seen_ns = t->now_ns;
+	see(&p->last_seen_ns, t->now_ns);
 	return count_pending(t, generation, &key, p, EVENT_SOCK(ctx), s, tx, EVENT_RET(ctx), 1);
 }
 

@@ -81,6 +81,16 @@ static __always_inline __u64 now(struct totals *t)
 	return t->now_ns;
 }
 
+/*
+ * Written where it is later only, once a jiffy: what is seldom written, each CPU has
+ * at hand, and the clocks of two are not the same.
+ */
+static __always_inline void see(__u64 *last_seen_ns, __u64 ns)
+{
+	if ((__s64)(ns - READ_ONCE(*last_seen_ns)) > 0)
+		*last_seen_ns = ns;
+}
+
 static __always_inline struct task_struct *current_task(void)
 {
 #if defined(SET_TP_BTF) || defined(SET_TRACEPOINT)
