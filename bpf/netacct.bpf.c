@@ -400,12 +400,13 @@ int copied(struct pt_regs *ctx)
 HOOK(born, "tp_btf/inet_sock_set_state")
 int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 {
-	struct state *st = get_state();
 	struct socket_state *s, new;
 	struct tcp_sock *tp;
+	struct state *st;
 
 	if ((newstate != TCP_SYN_SENT && newstate != TCP_SYN_RECV) || oldstate == TCP_SYN_SENT)
 		return 0;
+	st = get_state();
 	if (!st || protocol_of(sk) != PROTOCOL_TCP)
 		return 0;
 	tp = tcp_sock(sk);

@@ -157,7 +157,7 @@ static __always_inline void note_ends(struct counted_socket *s, __u64 flow, stru
 }
 
 /*
- * The first process with a second event on a socket has pending for itself, as long
+ * The first process with a third call on a socket has pending for itself, as long
  * as the generation lasts: what is on its way there as the flow gets another number
  * is its own all the same. It has a row of the flow. What is still there is of a
  * generation that nobody wanted. Not of sockets whose end no hook tells of.
