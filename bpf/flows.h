@@ -43,8 +43,7 @@ static __noinline int new_flow(__u64 generation, const struct flow_key *key, str
 		return -1;
 	describe(&f, sk, &e->ends, e->protocol);
 	f.netns = READ2(sk, __sk_common.skc_net.net, ns.inum);
-	f.first_seen_ns = bpf_ktime_get_boot_ns();
-	f.last_seen_ns = e->seen_ns;
+	f.first_seen_ns = f.last_seen_ns = e->seen_ns;
 	f.counters = e->counters;
 	f.next_user = s->generation == generation ? s->users : key->process;
 	err = bpf_map_update_elem(table, key, &f, BPF_NOEXIST);

@@ -406,6 +406,7 @@ static __noinline void introduce(struct process *p, const struct process_key *ke
 	p->uid = who.uid;
 	p->netns = who.netns;
 	p->first_seen_ns = bpf_ktime_get_boot_ns();
+	see(&p->last_seen_ns, p->first_seen_ns);
 	p->generation = generation + 1;
 	if (!key->pid)
 		return;
@@ -456,8 +457,10 @@ static __noinline struct finished *shared_row(__u32 slot, const struct process_k
 
 	identify(&who, key, netns);
 	f = finished_row(slot, &who);
-	if (f && !f->first_seen_ns)
+	if (f && !f->first_seen_ns) {
 		f->first_seen_ns = bpf_ktime_get_boot_ns();
+		see(&f->last_seen_ns, f->first_seen_ns);
+	}
 	return f;
 }
 

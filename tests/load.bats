@@ -35,6 +35,15 @@ pinned_flows() {
 	is "$(pinned_flows "$pid")" 40028
 }
 
+@test "no row was last seen before it was first seen" {
+	netacct-load
+	traffic udp --swarm 100 --bytes 10 --chunk 10 >/dev/null
+	for table in processes flows; do
+		is "$(bpftool -j map dump pinned "$NETACCT_PIN_DIR/$table" |
+			jq -c '[.[].formatted.value | .first_seen_ns > .last_seen_ns] | [length >= 100, any]')" '[true,false]'
+	done
+}
+
 # bats test_tags=anywhere
 @test "load again: says so, and is content if the options agree" {
 	netacct-load --max-processes 500
