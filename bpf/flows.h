@@ -136,7 +136,7 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 	f->last_seen_ns = p->last_seen_ns;
 	if (!same || !f->local_port)
 		describe(f, sk, &e->ends, e->protocol);
-	/* To claim takes longer than the two events that many connections have. */
+	/* Many connections have two calls: it would not pay. A splice has none. */
 	if (!calls || f->counters.tx_calls + f->counters.rx_calls > 2)
 		claim_pending(s, generation, p, &key, sk, &e->ends, e->part);
 }

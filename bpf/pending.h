@@ -54,8 +54,8 @@ static __noinline void settle(struct counted_socket *s, __u32 slot)
 	to = f ? &f->counters : &p->other_flows;
 	add(to, true, pending_bytes(tx), tx >> PENDING_CALLS);
 	add(to, false, pending_bytes(rx), rx >> PENDING_CALLS);
-	if (f && pending->last_seen_ns > f->last_seen_ns)
-		f->last_seen_ns = pending->last_seen_ns;
+	if (f)
+		see(&f->last_seen_ns, pending->last_seen_ns);
 }
 
 static __always_inline void settle_all(struct socket_state *s)

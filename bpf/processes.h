@@ -85,10 +85,10 @@ static __always_inline __u64 now(struct totals *t)
  * Written where it is later only, once a jiffy: what is seldom written, each CPU has
  * at hand, and the clocks of two are not the same.
  */
-static __always_inline void see(__u64 *last_seen_ns, __u64 ns)
+static __always_inline void see(__u64 *latest_ns, __u64 ns)
 {
-	if ((__s64)(ns - READ_ONCE(*last_seen_ns)) > 0)
-		*last_seen_ns = ns;
+	if ((__s64)(ns - READ_ONCE(*latest_ns)) > 0)
+		*latest_ns = ns;
 }
 
 static __always_inline struct task_struct *current_task(void)
@@ -233,10 +233,8 @@ static __noinline void add_finished(__u32 slot, const struct process *p)
 			__sync_fetch_and_add(&to[i], from[i]);
 	if (!f->first_seen_ns || (__s64)p->first_seen_ns < (__s64)f->first_seen_ns)
 		f->first_seen_ns = p->first_seen_ns;
-	if ((__s64)p->last_seen_ns > (__s64)f->last_seen_ns)
-		f->last_seen_ns = p->last_seen_ns;
-	if ((__s64)p->exited_ns > (__s64)f->exited_ns)
-		f->exited_ns = p->exited_ns;
+	see(&f->last_seen_ns, p->last_seen_ns);
+	see(&f->exited_ns, p->exited_ns);
 	__sync_fetch_and_add(&f->processes, 1);
 }
 
