@@ -51,6 +51,9 @@
 #define PIN_INTERFACES "interfaces" /* a link: what they had moved when it began */
 #define PIN_CLOSED     "closed"	    /* queue: flows whose rows can be given away */
 
+/* The kernel half's section with the state: libbpf makes a map of it, of the same name. */
+#define STATE_SECTION ".data." PIN_STATE
+
 /*
  * Beside each of the maps that readers want: a file with its rows, key and value
  * one after the other, as they are when it is read. Where hooks are classic

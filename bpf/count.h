@@ -13,11 +13,11 @@
  * Adds up what one event moved. s is NULL where the socket has no state; its
  * bytes are other flows then. The key says whose they are.
  */
-static __always_inline void count(struct state *st, const struct process_key *key, struct sock *sk,
+static __always_inline void count(const struct process_key *key, struct sock *sk,
 				  struct socket_state *s, int protocol, bool tx, __u64 bytes,
 				  __u64 calls)
 {
-	__u64 generation = READ_ONCE(st->generation);
+	__u64 generation = READ_ONCE(state.generation);
 	__u32 slot = generation & 1;
 	struct totals *t = get_totals(slot);
 	struct traffic *traffic = NULL;
@@ -69,7 +69,7 @@ static __always_inline void count(struct state *st, const struct process_key *ke
 		return;
 	e.protocol = protocol;
 	e.part = part;
-	count_flow(st, generation, p, key, sk, s, &e, tx, bytes, calls);
+	count_flow(generation, p, key, sk, s, &e, tx, bytes, calls);
 }
 
 #endif

@@ -58,9 +58,9 @@ static __noinline int new_flow(__u64 generation, const struct flow_key *key, str
 }
 
 /* The rows of a socket that nobody can use any more may be given away. */
-static __noinline void retire(struct state *st, struct socket_state *s)
+static __noinline void retire(struct socket_state *s)
 {
-	__u64 generation = READ_ONCE(st->generation);
+	__u64 generation = READ_ONCE(state.generation);
 	struct flow_key key = { .process = s->users, .flow = s->flow };
 	void *queue;
 
@@ -85,9 +85,9 @@ static __always_inline __u64 next_flow(void)
 }
 
 /* What is moved from now on is another flow's. */
-static __always_inline void renumber(struct state *st, struct socket_state *s)
+static __always_inline void renumber(struct socket_state *s)
 {
-	retire(st, s);
+	retire(s);
 	s->flow = next_flow();
 	forget_ends(s);
 }
@@ -99,7 +99,7 @@ static __always_inline bool same_remote(const struct flow *f, const struct ends 
 	       same_address((const __u32 *)f->remote_address, e->remote);
 }
 
-static __always_inline void count_flow(struct state *st, __u64 generation, struct process *p,
+static __always_inline void count_flow(__u64 generation, struct process *p,
 				       const struct process_key *process, struct sock *sk,
 				       struct socket_state *s, struct event *e, bool tx,
 				       __u64 bytes, __u64 calls)
@@ -115,7 +115,7 @@ static __always_inline void count_flow(struct state *st, __u64 generation, struc
 			f = get_flow(generation & 1, &key);
 		same = f && same_remote(f, &e->ends);
 		if (f && !same && f->flags & FLOW_CONNECTED) {
-			renumber(st, s);
+			renumber(s);
 			key.flow = s->flow;
 			f = NULL;
 		}

@@ -10,13 +10,8 @@ struct {
 	__type(value, struct meta);
 } meta SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct state);
-} state SEC(".maps");
+/* Of all maps the one that takes no look-up. */
+struct state state SEC(STATE_SECTION);
 
 /* The name that a cgroup is not asked for any more may go: it is LRU. */
 struct {

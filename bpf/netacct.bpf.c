@@ -70,14 +70,13 @@
  */
 static __always_inline int on_received(struct sock *sk, int ret, int flags, __u64 calls)
 {
-	struct state *st = get_state();
 	struct process_key key;
 	struct socket_state *s = NULL;
 	bool wanted, told;
 	__s64 bytes = ret;
 	int protocol;
 
-	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || !st || !st->counting)
+	if (ret <= 0 || flags & (MSG_PEEK | MSG_ERRQUEUE) || !state.counting)
 		return 0;
 	protocol = protocol_of(sk);
 	if (protocol < 0)
@@ -89,14 +88,14 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 	if (keep_flows || !told)
 		s = socket_state(sk, protocol);
 	/* Of what others told; MSG_OOB takes the urgent byte from beside the stream. */
-	if (s && !told && !(flags & MSG_OOB) && is_plain_tcp(st, sk, protocol)) {
+	if (s && !told && !(flags & MSG_OOB) && is_plain_tcp(sk, protocol)) {
 		if (s->base == BASE_RECEIVE)
 			s->base = BASE_KNOWN;
 		else
 			bytes = undo_doubt(s, ret);
 	}
 	if (wanted)
-		count(st, &key, sk, s, protocol, false, bytes, calls);
+		count(&key, sk, s, protocol, false, bytes, calls);
 	return 0;
 }
 
@@ -105,42 +104,38 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 /* A send call has ended. */
 static __always_inline int on_sent(struct sock *sk, int ret)
 {
-	struct state *st = get_state();
 	struct socket_state *s = NULL;
 	struct process_key key;
 	int protocol;
 
-	if (ret <= 0 || !st || !st->counting)
+	if (ret <= 0 || !state.counting)
 		return 0;
 	protocol = protocol_of(sk);
 	if (protocol < 0 || !whose(&key, true))
 		return 0;
 	if (keep_flows)
 		s = socket_state(sk, protocol);
-	count(st, &key, sk, s, protocol, true, ret, 1);
+	count(&key, sk, s, protocol, true, ret, 1);
 	return 0;
 }
 
 /* A TCP socket has handed out bytes, some way or other. */
 static __always_inline int on_copied(struct sock *sk)
 {
-	struct state *st = get_state();
 	struct socket_state *s = NULL;
 	struct process_key key;
 	bool of_process;
 	int protocol;
 	__s32 n;
 
-	if (!st)
-		return 0;
 	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
 	of_process = READ(sk, sk_lock.owned);
-	n = newly_copied(st, sk, of_process && in_receive_call(current_task()), &s);
+	n = newly_copied(sk, of_process && in_receive_call(current_task()), &s);
 	protocol = protocol_of(sk);
-	if (n <= 0 || !st->counting || !is_plain_tcp(st, sk, protocol))
+	if (n <= 0 || !state.counting || !is_plain_tcp(sk, protocol))
 		return 0;
 	if (whose(&key, of_process))
-		count(st, &key, sk, s, protocol, false, n, 0);
+		count(&key, sk, s, protocol, false, n, 0);
 	return 0;
 }
 
@@ -168,7 +163,6 @@ static __always_inline bool is_of_interest(unsigned long long *ctx)
  */
 static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 {
-	struct state *st = get_state();
 	__u64 generation, jiffies;
 	struct socket_state *s;
 	struct task_struct *task;
@@ -176,9 +170,9 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	struct process *p;
 	struct totals *t;
 
-	if (!st || !st->counting)
+	if (!state.counting)
 		return false;
-	generation = READ_ONCE(st->generation);
+	generation = READ_ONCE(state.generation);
 	s = find_state(EVENT_SOCK(ctx));
 	if (!s || !may_be_pending(s))
 		return false;
@@ -285,14 +279,10 @@ static __always_inline int begin_call(struct pt_regs *ctx, int flags, __u32 call
 	struct socket *socket = (struct socket *)PT_REGS_PARM1(ctx);
 	struct call call = { .flags = flags, .calls = calls };
 	__u64 key = PT_REGS_SP(ctx);
-	struct state *st;
 
 	call.sock = (__u64)BPF_CORE_READ(socket, sk);
-	if (bpf_map_update_elem(&begun, &key, &call, BPF_ANY) == 0)
-		return 0;
-	st = get_state();
-	if (st)
-		__sync_fetch_and_add(&st->unnoted, 1);
+	if (bpf_map_update_elem(&begun, &key, &call, BPF_ANY) < 0)
+		__sync_fetch_and_add(&state.unnoted, 1);
 	return 0;
 }
 
@@ -402,12 +392,9 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 {
 	struct socket_state *s, new;
 	struct tcp_sock *tp;
-	struct state *st;
 
-	if ((newstate != TCP_SYN_SENT && newstate != TCP_SYN_RECV) || oldstate == TCP_SYN_SENT)
-		return 0;
-	st = get_state();
-	if (!st || protocol_of(sk) != PROTOCOL_TCP)
+	if ((newstate != TCP_SYN_SENT && newstate != TCP_SYN_RECV) || oldstate == TCP_SYN_SENT ||
+	    protocol_of(sk) != PROTOCOL_TCP)
 		return 0;
 	tp = tcp_sock(sk);
 	if (!tp)
@@ -415,7 +402,7 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 	new_state(&new, tp, 0);
 	s = make_state(sk, &new);
 	if (s && s->flow != new.flow) {
-		retire(st, s);
+		retire(s);
 		*s = new;
 		forget_ends(s);
 	}
@@ -426,7 +413,6 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 HOOK(released, "cgroup/sock_release")
 int released(struct bpf_sock *ctx)
 {
-	struct state *st = get_state();
 	struct socket_state *s;
 
 	/* No row needs to be given away, and of UDP no state is made. */
@@ -434,21 +420,21 @@ int released(struct bpf_sock *ctx)
 		return 1;
 #ifdef SET_TP_BTF
 	s = bpf_sk_storage_get(&sockets, ctx, NULL, 0);
-	if (s && st)
-		retire(st, s);
+	if (s)
+		retire(s);
 #else
 	/* The context is the socket, but as a number only what was stored somewhere has it. */
 	__u32 zero = 0;
 	__u64 *address = bpf_map_lookup_elem(&scratch, &zero), key;
 
-	if (!address || !st)
+	if (!address)
 		return 1;
 	*(void *volatile *)address = ctx;
 	key = READ_ONCE(*address);
 	s = bpf_map_lookup_elem(&sockets, &key);
 	if (!s)
 		return 1;
-	retire(st, s);
+	retire(s);
 	if (ctx->protocol != IPPROTO_TCP)
 		bpf_map_delete_elem(&sockets, &key);
 #endif
@@ -460,10 +446,9 @@ HOOK(destroyed, "tp_btf/tcp_destroy_sock")
 int BPF_PROG(destroyed, struct sock *sk)
 {
 	struct socket_state *s = keep_flows ? find_state(sk) : NULL;
-	struct state *st = get_state();
 
-	if (s && st)
-		retire(st, s);
+	if (s)
+		retire(s);
 #ifndef SET_TP_BTF
 	__u64 key = (__u64)sk;
 
@@ -476,12 +461,8 @@ int BPF_PROG(destroyed, struct sock *sk)
 static __always_inline struct process *process_of(struct task_struct *task, struct process_key *key,
 						  __u32 *slot)
 {
-	struct state *st = get_state();
-
-	if (!st)
-		return NULL;
 	process_key(key, task);
-	*slot = READ_ONCE(st->generation) & 1;
+	*slot = READ_ONCE(state.generation) & 1;
 	return get_process(*slot, key);
 }
 
@@ -604,12 +585,11 @@ int seed(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
-	struct state *st = get_state();
 	struct socket_state base;
 	struct tcp_sock *tp;
 	struct sock *sk;
 
-	if (!task || !file || !st)
+	if (!task || !file)
 		return 0;
 	sk = sock_of(file);
 	if (!sk || protocol_of(sk) != PROTOCOL_TCP)
@@ -619,9 +599,9 @@ int seed(struct bpf_iter__task_file *ctx)
 		return 0;
 	if (task->tgid == (int)(bpf_get_current_pid_tgid() >> 32)) {
 		if (ctx->fd == loader_sockets[0])
-			st->tcp_recvmsg[0] = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
+			state.tcp_recvmsg[0] = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
 		else if (ctx->fd == loader_sockets[1])
-			st->tcp_recvmsg[1] = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
+			state.tcp_recvmsg[1] = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
 	}
 	new_state(&base, tp, copied_seq(sk, tp));
 	base.base = BASE_SEEDED;

@@ -27,13 +27,6 @@ static const struct process zero_process;
 static const struct finished zero_finished;
 static const struct cgroup_name zero_name;
 
-static __always_inline struct state *get_state(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&state, &zero);
-}
-
 /*
  * The map behind a switch. The number is copied first: Linux 7.2 forgets what a
  * slot of the stack held that only a helper was given.
@@ -249,27 +242,26 @@ static __noinline void add_finished(__u32 slot, const struct process *p)
 __noinline int fold_process(__u64 generation)
 {
 	__u32 slot = generation & 1, place;
-	struct state *st = get_state();
 	void *queue = TABLE(ended, slot);
 	void *table = TABLE(processes, slot);
 	struct totals *t = get_totals(slot);
 	struct process_key key;
 	struct process *p;
 
-	if (!st || !queue || !table || !t || bpf_map_pop_elem(queue, &key))
+	if (!queue || !table || !t || bpf_map_pop_elem(queue, &key))
 		return 0;
 	p = bpf_map_lookup_elem(table, &key);
 	if (!p)
 		return 1;
-	place = st->folds_begun % FOLDED_KEYS;
+	place = state.folds_begun % FOLDED_KEYS;
 	key.zero = generation;
 	bpf_map_update_elem(&folded, &place, &key, BPF_ANY);
 	key.zero = 0;
-	__sync_fetch_and_add(&st->folds_begun, 1);
+	__sync_fetch_and_add(&state.folds_begun, 1);
 	add_finished(slot, p);
 	bpf_map_delete_elem(table, &key);
 	__sync_fetch_and_add(&t->process_rows, -1);
-	__sync_fetch_and_add(&st->folds_done, 1);
+	__sync_fetch_and_add(&state.folds_done, 1);
 	return 1;
 }
 

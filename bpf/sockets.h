@@ -103,7 +103,7 @@ static __always_inline int protocol_of(struct sock *sk)
  * another one, and it is not the kernel's own. What SMC falls back to was made
  * by the kernel, but has got a file.
  */
-static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int protocol)
+static __always_inline bool is_plain_tcp(struct sock *sk, int protocol)
 {
 	__u64 recvmsg;
 
@@ -112,7 +112,7 @@ static __always_inline bool is_plain_tcp(struct state *st, struct sock *sk, int 
 	if (READ_BITFIELD(sk, sk_kern_sock) && !BPF_CORE_READ(sk, sk_socket, file))
 		return false;
 	recvmsg = (__u64)READ2(sk, __sk_common.skc_prot, recvmsg);
-	return recvmsg == st->tcp_recvmsg[0] || recvmsg == st->tcp_recvmsg[1];
+	return recvmsg == state.tcp_recvmsg[0] || recvmsg == state.tcp_recvmsg[1];
 }
 
 /* Of a socket that is not TCP's. Apart, for its stack. */
@@ -280,8 +280,7 @@ static __noinline void make_tcp_state(struct sock *sk, struct tcp_sock *tp, __u3
  * How many bytes a plain TCP socket has handed out since it was asked last, and
  * its state; 0 where that is told by what the call returns, as a caller may know.
  */
-static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, bool told,
-					  struct socket_state **state)
+static __always_inline __s32 newly_copied(struct sock *sk, bool told, struct socket_state **found)
 {
 	__u32 unknown = told ? BASE_KNOWN : BASE_RECEIVE;
 	struct tcp_sock *tp = tcp_sock(sk);
@@ -293,9 +292,9 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, boo
 		return 0;
 	seq = copied_seq(sk, tp);
 	first = first_seq(tp);
-	*state = s = find_state(sk);
+	*found = s = find_state(sk);
 	if (!s) {
-		make_tcp_state(sk, tp, seq, first, st->counting ? unknown : BASE_KNOWN);
+		make_tcp_state(sk, tp, seq, first, state.counting ? unknown : BASE_KNOWN);
 		return 0;
 	}
 	switch (s->base) {
@@ -308,7 +307,7 @@ static __always_inline __s32 newly_copied(struct state *st, struct sock *sk, boo
 	}
 	if (s->first != first) {
 		/* Its birth was missed: what is known is of another connection. */
-		renumber(st, s);
+		renumber(s);
 		s->copied = seq;
 		s->first = first;
 		s->base = unknown;

@@ -124,7 +124,7 @@ static void load_splice(struct placement *p, const struct set_options *options)
 		return;
 	err = 0;
 	bpf_object__for_each_map (map, p->splice.obj) {
-		same = bpf_map__is_internal(map) ? NULL : map_of(p, bpf_map__name(map));
+		same = placement_is_constant(map) ? NULL : map_of(p, bpf_map__name(map));
 		if (!err && same)
 			err = bpf_map__reuse_fd(map, bpf_map__fd(same));
 	}
@@ -235,6 +235,11 @@ static int make_folder(struct placement *p, const char *name)
 	return err < 0 ? placement_failed(p, err, "cannot make %s/%s", p->dir, name) : 0;
 }
 
+bool placement_is_constant(const struct bpf_map *map)
+{
+	return bpf_map__is_internal(map) && bpf_map__map_flags(map) & BPF_F_RDONLY_PROG;
+}
+
 /* Where a map is pinned is told by its kind; see abi.h. */
 void placement_map_pin(const struct bpf_map *map, char pin[64])
 {
@@ -248,6 +253,9 @@ void placement_map_pin(const struct bpf_map *map, char pin[64])
 	} else if (strcmp(end - 2, "_0") == 0) {
 		folder = "0/";
 		end -= 2;
+	} else if (is_called(map, STATE_SECTION)) {
+		name = PIN_STATE;
+		end = name + strlen(name);
 	}
 	snprintf(pin, 64, "%s%.*s", folder, (int)(end - name), name);
 }
@@ -286,7 +294,7 @@ static int pin_map(struct placement *p, const struct bpf_map *map)
 	char pin[64], path[PATH_MAX];
 	int err;
 
-	if (bpf_map__is_internal(map))
+	if (placement_is_constant(map))
 		return 0;
 	placement_map_pin(map, pin);
 	err = path_join(path, p->dir, pin);
@@ -470,7 +478,7 @@ static int attach_all(struct placement *p)
 	int err;
 
 	p->state = mmap(NULL, sizeof(struct state), PROT_READ | PROT_WRITE, MAP_SHARED,
-			bpf_map__fd(map_of(p, PIN_STATE)), 0);
+			bpf_map__fd(map_of(p, STATE_SECTION)), 0);
 	if (p->state == MAP_FAILED) {
 		p->state = NULL;
 		return placement_failed(p, -errno, "cannot map the state");

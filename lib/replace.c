@@ -100,7 +100,7 @@ static int use_map(struct replacement *r, struct bpf_map *map)
 		return 0;
 	if (strcmp(name + strlen(name) - 2, "_0") == 0)
 		return bpf_map__set_autocreate(map, false);
-	if (bpf_map__is_internal(map))
+	if (placement_is_constant(map))
 		return make_constants(r, map);
 	return use_pinned(r, map);
 }

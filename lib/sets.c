@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 
+#include "abi.h"
 #include "kprobe.skel.h"
 #include "pins.h"
 #include "preemption.skel.h"
