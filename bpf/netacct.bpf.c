@@ -180,7 +180,7 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	process_key(&key, task);
 	if (!tx && READ(EVENT_SOCK(ctx), sk_protocol) == IPPROTO_TCP && !in_receive_call(task))
 		return false;
-	if (is_filtered() && !is_wanted(true))
+	if (is_filtered && !is_wanted(true))
 		return true;
 	p = get_process(generation & 1, &key);
 	/* Its last bit is taken from it again each time. */

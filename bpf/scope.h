@@ -7,6 +7,7 @@
 #ifndef NETACCT_SCOPE_BPF_H
 #define NETACCT_SCOPE_BPF_H
 
+const volatile bool is_filtered; /* beside keep_flows: each event reads both */
 const volatile __u32 n_only_users;
 const volatile __u32 only_users[MAX_FILTERS];
 const volatile __u32 n_only_cgroups;
@@ -73,18 +74,13 @@ __noinline int is_wanted(int of_process)
 	       is_wanted_cgroup(of_process);
 }
 
-static __always_inline bool is_filtered(void)
-{
-	return n_only_users || n_only_cgroups;
-}
-
 /*
  * Whose event it is: the current process's, or the kernel's own. False: it is
  * not to be counted.
  */
 static __always_inline bool whose(struct process_key *key, bool of_process)
 {
-	if (is_filtered() && !is_wanted(of_process))
+	if (is_filtered && !is_wanted(of_process))
 		return false;
 	*key = (struct process_key){};
 	if (of_process)

@@ -18,6 +18,7 @@
 
 #define SET_SCOPE(to, scope)                                                           \
 	do {                                                                           \
+		(to)->is_filtered = (scope)->n > 0;                                    \
 		for (size_t i = 0; i < (scope)->n; i++) {                              \
 			const struct scope_item *item = &(scope)->items[i];            \
                                                                                        \
