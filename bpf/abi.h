@@ -15,10 +15,10 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 10
+#define NETACCT_SCHEMA 12
 
 /* The same of some users or cgroups only: who does not know of that is to keep away. */
-#define NETACCT_SCHEMA_PARTIAL 11
+#define NETACCT_SCHEMA_PARTIAL 13
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -163,8 +163,13 @@ struct process {
 	/* The part that no row of flows has. Where flows are not kept: 0, but it is all. */
 	struct counters other_flows;
 	__u64 generation; /* that it was made in, and 1; 0: not all of it is there yet */
+	/*
+	 * With the key and what the kernel has beside it these are ten lines of cache:
+	 * each event asks for the one with the key and the one with last_seen_ns.
+	 */
+	__u64 zero[5];
 };
-_Static_assert(sizeof(struct process) == 536, "struct process is ABI");
+_Static_assert(sizeof(struct process) == 576, "struct process is ABI");
 
 /* What finished processes are added up by when their rows are needed. */
 struct finished_key {
@@ -216,7 +221,10 @@ _Static_assert(sizeof(struct flow) == 112, "struct flow is ABI");
 
 /* Machine-wide, of one CPU; the reader adds up the CPUs. */
 struct totals {
-	struct counters total;	 /* of what calls told as they returned */
+	struct counters total; /* of what calls told as they returned */
+	/* The clock as it was at a tick: last_seen has that resolution. */
+	__u64 now_ns;
+	__u64 now_jiffies;
 	struct counters spliced; /* of what moved without: total comes to both */
 	struct counters no_row;	 /* the part of both that found no row */
 	struct counters packet;	 /* AF_PACKET, with a row or without; not in total */
@@ -224,9 +232,6 @@ struct totals {
 	__s64 process_rows;
 	__s64 flow_rows;
 	__s64 finished_rows;
-	/* The clock as it was at a tick: last_seen has that resolution. */
-	__u64 now_ns;
-	__u64 now_jiffies;
 };
 _Static_assert(sizeof(struct totals) == 168, "struct totals is ABI");
 
@@ -248,19 +253,20 @@ _Static_assert(sizeof(struct cgroup_name) == 264, "struct cgroup_name is ABI");
 #define BASE_RECEIVE 2 /* the same, but for the receive call that found no state */
 #define BASE_SEEDED  3 /* known, but for first, which takes the socket's lock */
 
-/* What netacct remembers of a socket. */
+/* What netacct remembers of a socket; first what each event asks for. */
 struct socket_state {
-	__u64 flow;
-	__u64 generation; /* in which users is the head of a chain */
-	struct process_key users;
 	__u32 copied;  /* TCP: the copied_seq that was seen last */
 	__u32 urgent;  /* TCP: the urgent byte that was dealt with last */
 	__u32 mark;    /* TCP: the urgent byte that was seen last */
-	__u32 doubt;   /* TCP: whether the urgent byte has changed in this receive */
+	__u32 first;   /* TCP: the sequence number of the first byte; another: used again */
+	__u16 base;    /* TCP: BASE_* */
+	__u16 doubt;   /* TCP: whether the urgent byte has changed in this receive */
 	__u32 counted; /* TCP: by copied as it had, and after that */
 	__u32 later;
-	__u32 base;  /* TCP: BASE_* */
-	__u32 first; /* TCP: the sequence number of the first byte; another: used again */
+	__u32 ends; /* ENDS_*, of a socket that its state is in */
+	__u64 flow;
+	__u64 generation; /* in which users is the head of a chain */
+	struct process_key users;
 };
 _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
 
@@ -297,13 +303,12 @@ _Static_assert(sizeof(struct pending) == 40, "struct pending is ABI");
  */
 struct counted_socket {
 	struct socket_state state;
+	struct pending pending[2]; /* by the lowest bit of the generation */
 	/* Its ends, as the rows of those that are in pending have them. */
 	__u8 local_address[16];
 	__u8 remote_address[16];
 	__u16 remote_port; /* in network byte order */
-	__u16 zero;
-	__u32 ends;		   /* ENDS_* */
-	struct pending pending[2]; /* by the lowest bit of the generation */
+	__u16 zero[3];
 };
 _Static_assert(sizeof(struct counted_socket) == 184, "struct counted_socket is ABI");
 

@@ -69,7 +69,7 @@ static __always_inline void settle_all(struct socket_state *s)
 /* After its number has changed nobody has a row of it; see claim_pending(). */
 static __always_inline void forget_ends(struct socket_state *s)
 {
-	__sync_fetch_and_or(&((struct counted_socket *)s)->ends, ENDS_FORGOTTEN);
+	__sync_fetch_and_or(&s->ends, ENDS_FORGOTTEN);
 }
 
 static __always_inline bool are_known(__u32 ends)
@@ -80,7 +80,7 @@ static __always_inline bool are_known(__u32 ends)
 /* Whether there may be an event for count_pending(). */
 static __always_inline bool may_be_pending(const struct socket_state *s)
 {
-	return are_known(READ_ONCE(((const struct counted_socket *)s)->ends));
+	return are_known(READ_ONCE(s->ends));
 }
 
 static __always_inline bool same_addresses(const struct counted_socket *s, struct sock *sk, bool v4)
@@ -101,7 +101,7 @@ static __always_inline bool same_addresses(const struct counted_socket *s, struc
 static __always_inline bool same_ends(const struct counted_socket *s, struct sock *sk, __u32 ends)
 {
 	return ends & ENDS_STAY ||
-	       (same_addresses(s, sk, ends & ENDS_OF_IPV4) && READ_ONCE(s->ends) == ends);
+	       (same_addresses(s, sk, ends & ENDS_OF_IPV4) && READ_ONCE(s->state.ends) == ends);
 }
 
 /*
@@ -116,7 +116,7 @@ static __always_inline bool count_pending(struct totals *t, __u64 generation,
 {
 	struct counted_socket *counted = (struct counted_socket *)s;
 	struct pending *pending = &counted->pending[generation & 1];
-	__u32 ends = READ_ONCE(counted->ends), part = ends >> ENDS_PART_SHIFT;
+	__u32 ends = READ_ONCE(s->ends), part = ends >> ENDS_PART_SHIFT;
 	__u64 more = calls << PENDING_CALLS | bytes, sum;
 
 	/* One pointer: else what it is made from is kept beside it, on the stack. */
@@ -138,22 +138,22 @@ static __always_inline bool count_pending(struct totals *t, __u64 generation,
 static __always_inline void note_ends(struct counted_socket *s, __u64 flow, struct sock *sk,
 				      const struct ends *e, __u32 part)
 {
-	__u32 before = READ_ONCE(s->ends), known = ENDS_KNOWN | part << ENDS_PART_SHIFT;
+	__u32 before = READ_ONCE(s->state.ends), known = ENDS_KNOWN | part << ENDS_PART_SHIFT;
 
 	if (READ(sk, __sk_common.skc_family) == AF_INET)
 		known |= ENDS_OF_IPV4;
 	if (READ(sk, sk_protocol) == IPPROTO_TCP)
 		known |= ENDS_STAY;
 	if ((before == known && same_ends(s, sk, known)) || before & ENDS_WRITTEN ||
-	    __sync_val_compare_and_swap(&s->ends, before, ENDS_WRITTEN) != before)
+	    __sync_val_compare_and_swap(&s->state.ends, before, ENDS_WRITTEN) != before)
 		return;
 	__builtin_memcpy(s->local_address, e->local, sizeof(s->local_address));
 	__builtin_memcpy(s->remote_address, e->remote, sizeof(s->remote_address));
 	s->remote_port = e->remote_port;
 	/* Who changes the flow's number forgets the ends after that: one of us two does. */
 	if (READ_ONCE(s->state.flow) != flow ||
-	    __sync_val_compare_and_swap(&s->ends, ENDS_WRITTEN, known) != ENDS_WRITTEN)
-		__sync_lock_test_and_set(&s->ends, 0);
+	    __sync_val_compare_and_swap(&s->state.ends, ENDS_WRITTEN, known) != ENDS_WRITTEN)
+		__sync_lock_test_and_set(&s->state.ends, 0);
 }
 
 /*
