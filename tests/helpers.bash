@@ -164,6 +164,11 @@ busy_start() {
 }
 declare -gA BUSY_PID
 
+# is_moving COMM: it has a row. Who is nice may take its time to begin.
+is_moving() {
+	[ "$(netacct-show --json --comm "$1" | jq '.processes | length')" -gt 0 ]
+}
+
 # Sets TRUTH.
 busy_stop() {
 	echo >"$BATS_TEST_TMPDIR/$1.stdin"

@@ -264,6 +264,7 @@ fail_at() {
 
 	netacct-load
 	busy_start busy tcp --comm busy
+	eventually "it moves" is_moving busy
 	for ((i = 0; i < 12; i++)); do
 		netacct-show --format prometheus --by comm >"$BATS_TEST_TMPDIR/many.$i" 3>&- &
 		pids+=($!)

@@ -582,9 +582,11 @@ static uint64_t put_until_stdin_ends(int fd)
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
 	uint64_t sent = 0;
 
-	while (poll(&p, 1, 0) == 0)
+	/* At least once: on a busy machine its end may come before it has begun. */
+	do {
 		for (int i = 0; i < 64; i++)
 			sent += (uint64_t)put(fd, chunk);
+	} while (poll(&p, 1, 0) == 0);
 	return sent;
 }
 

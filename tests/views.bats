@@ -167,6 +167,7 @@ cgroup_remove() {
 @test "show --bits: rates as ip and tc print them" {
 	netacct-load
 	busy_start one udp --chunk 1009
+	eventually "it moves" is_moving traffic
 	netacct-show --bits --comm traffic 1 1 >"$BATS_TEST_TMPDIR/out"
 	busy_stop one
 	grep -E '[0-9](K|M|G)?bit ' "$BATS_TEST_TMPDIR/out"
