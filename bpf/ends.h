@@ -33,6 +33,15 @@ static __always_inline bool is_loopback_address(__u64 high, __u64 low)
 	return !high && low == bpf_htonl(1);
 }
 
+/* What kind_of_ends() says of IPv4's. */
+static __always_inline bool is_loopback_v4(__u32 local, __u32 remote)
+{
+	__u32 mask = bpf_htonl(0xff000000), loopback = bpf_htonl(0x7f000000);
+
+	return (local & mask) == loopback || (remote & mask) == loopback ||
+	       (remote && remote == local);
+}
+
 static __always_inline bool is_any(__u64 high, __u64 low)
 {
 	return (!high && !low) || (is_v4(high, low) && !(__u32)low);

@@ -153,6 +153,33 @@ static __always_inline bool is_of_interest(unsigned long long *ctx)
 	return EVENT_RET(ctx) > 0 && protocol_of(EVENT_SOCK(ctx)) >= 0;
 }
 
+/* TCP and UDP over IPv4: their part is soon told, without flows and what they know of a socket. */
+static __always_inline bool has_quick_part(struct sock *sk)
+{
+	int protocol = protocol_of(sk);
+
+	return READ(sk, __sk_common.skc_family) == AF_INET &&
+	       (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP);
+}
+
+/* Counts an event of a socket that has_quick_part(). */
+static __always_inline bool count_process(struct totals *t, struct process *p, struct sock *sk,
+					  bool tx, __u64 bytes)
+{
+	__u32 local = READ(sk, __sk_common.skc_rcv_saddr);
+	__u32 remote = READ(sk, __sk_common.skc_daddr);
+	bool loopback = is_loopback_v4(local, remote);
+	struct counters *c;
+
+	if (READ(sk, sk_protocol) == IPPROTO_TCP)
+		c = loopback ? &p->traffic.tcp_loopback : &p->traffic.protocols.tcp;
+	else
+		c = loopback ? &p->traffic.udp_loopback : &p->traffic.protocols.udp;
+	add_total(t, tx, bytes, 1);
+	add(c, tx, bytes, 1);
+	return true;
+}
+
 /*
  * Most events take a short way: all is known of the process, and of the ends that the
  * socket had at the event before. False: nothing is done.
@@ -164,7 +191,7 @@ static __always_inline bool is_of_interest(unsigned long long *ctx)
 static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 {
 	__u64 generation, jiffies;
-	struct socket_state *s;
+	struct socket_state *s = NULL;
 	struct task_struct *task;
 	struct process_key key;
 	struct process *p;
@@ -173,9 +200,13 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	if (!state.counting)
 		return false;
 	generation = READ_ONCE(state.generation);
-	s = find_state(EVENT_SOCK(ctx));
-	if (!s || !may_be_pending(s))
+	if (keep_flows) {
+		s = find_state(EVENT_SOCK(ctx));
+		if (!s || !may_be_pending(s))
+			return false;
+	} else if (!has_quick_part(EVENT_SOCK(ctx))) {
 		return false;
+	}
 	task = current_task();
 	process_key(&key, task);
 	if (!tx && READ(EVENT_SOCK(ctx), sk_protocol) == IPPROTO_TCP && !in_receive_call(task))
@@ -191,6 +222,11 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	if (!p || !t || t->now_jiffies != jiffies)
 		return false;
 	see(&p->last_seen_ns, t->now_ns);
+	if (!keep_flows) {
+		/* Else what both ways read is read before they part, and kept. */
+		barrier_var(ctx);
+		return count_process(t, p, EVENT_SOCK(ctx), tx, EVENT_RET(ctx));
+	}
 	return count_pending(t, generation, &key, p, EVENT_SOCK(ctx), s, tx, EVENT_RET(ctx), 1);
 }
 
@@ -220,7 +256,7 @@ static __noinline int copied_otherwise(struct sock *sk)
 HOOK(sent, "tp_btf/sock_send_length")
 int sent(unsigned long long *ctx)
 {
-	if (!is_of_interest(ctx) || (keep_flows && count_at_once(ctx, true)))
+	if (!is_of_interest(ctx) || count_at_once(ctx, true))
 		return 0;
 	return sent_otherwise(ctx);
 }
@@ -228,8 +264,7 @@ int sent(unsigned long long *ctx)
 HOOK(received, "tp_btf/sock_recv_length")
 int received(unsigned long long *ctx)
 {
-	if (!is_of_interest(ctx) || ctx[2] & (MSG_PEEK | MSG_ERRQUEUE) ||
-	    (keep_flows && count_at_once(ctx, false)))
+	if (!is_of_interest(ctx) || ctx[2] & (MSG_PEEK | MSG_ERRQUEUE) || count_at_once(ctx, false))
 		return 0;
 	return received_otherwise(ctx);
 }

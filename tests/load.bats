@@ -74,6 +74,41 @@ pinned_flows() {
 	has "$stderr" flows
 }
 
+# is_apart LOOPBACK PROTOCOL [COMMAND...]: traffic, all of it loopback or none.
+is_apart() {
+	local truth line
+
+	truth=$("${@:3}" traffic "$2" --family "$family" "${address[@]}") || return
+	while read -r line; do
+		is "$(row "$(jq .pid <<<"$line")" "[.tx_bytes, .rx_bytes, .tx_calls,
+			.protocols.$2.tx_bytes, .protocols.$2.rx_bytes,
+			.loopback.tx_bytes == .tx_bytes and .loopback.rx_bytes == .rx_bytes and .loopback.tx_calls == .tx_calls,
+			.loopback.tx_bytes + .loopback.rx_bytes == 0]")" \
+		   "$(jq -c "[.tx_bytes, .rx_bytes, .tx_calls, .tx_bytes, .rx_bytes, $1, ($1 | not)]" <<<"$line")" || return
+	done <<<"$truth"
+}
+
+@test "load --no-flows: protocols and loopback are told apart as with connections" {
+	namespaces_add "$NS"
+	netacct-load --no-flows
+	for protocol in tcp udp raw; do
+		for family in 4 6 mapped; do
+			[ "$protocol $family" != "raw mapped" ] || continue
+			address=()
+			is_apart true $protocol
+			case $family in
+			4) address=(--address "$A4") ;;
+			6) address=(--address "$A6") ;;
+			*) address=(--address "::ffff:$A4") ;;
+			esac
+			# Who receives a datagram without being connected does not know where it is from.
+			[ $protocol != tcp ] || is_apart true $protocol ip netns exec "$NS-a"
+			address+=(--peer-netns "$NS-a")
+			is_apart false $protocol ip netns exec "$NS-b"
+		done
+	done
+}
+
 @test "load --hooks: a set counts to the byte, or is refused with the reason" {
 	local sets=0 objects
 
