@@ -126,6 +126,13 @@ static __always_inline struct floor_socket *floor_socket(struct sock *sk)
 	return bpf_sk_storage_get(&floor_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
+
+static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
+{
+	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+}
+
 /* The row of a connection is new with the first event, and one that was there goes. */
 static __always_inline void floor_flow(struct floor_socket *s)
 {
@@ -171,9 +178,9 @@ static __always_inline int floor_call(struct sock *sk, int ret, bool flows, bool
 static __always_inline int floor_copied(struct sock *sk, bool flows)
 {
 	struct floor_socket *s = floor_socket(sk);
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = tcp_sock(sk);
 
-	if (s && tp)
+	if (s)
 		s->copied = tp->copied_seq;
 	return 0;
 }
@@ -239,10 +246,10 @@ static __always_inline int straight_call(struct sock *sk, int ret, bool flows, b
 static __always_inline int straight_copied(struct sock *sk, bool flows)
 {
 	struct floor_socket *s = floor_socket(sk);
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = tcp_sock(sk);
 	__u32 bytes;
 
-	if (!s || !tp)
+	if (!s)
 		return 0;
 	bytes = tp->copied_seq - s->copied;
 	s->copied = tp->copied_seq;
