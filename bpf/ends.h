@@ -26,20 +26,22 @@ static __always_inline bool is_v4(__u64 high, __u64 low)
 	return !high && low >> 32 == bpf_htonl(0xffff);
 }
 
+static __always_inline bool is_loopback_net(__u32 v4)
+{
+	return (v4 & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+}
+
 static __always_inline bool is_loopback_address(__u64 high, __u64 low)
 {
 	if (is_v4(high, low))
-		return (low & bpf_htonl(0xff000000)) == bpf_htonl(0x7f000000);
+		return is_loopback_net(low);
 	return !high && low == bpf_htonl(1);
 }
 
 /* What kind_of_ends() says of IPv4's. */
 static __always_inline bool is_loopback_v4(__u32 local, __u32 remote)
 {
-	__u32 mask = bpf_htonl(0xff000000), loopback = bpf_htonl(0x7f000000);
-
-	return (local & mask) == loopback || (remote & mask) == loopback ||
-	       (remote && remote == local);
+	return is_loopback_net(local) || is_loopback_net(remote) || (remote && remote == local);
 }
 
 static __always_inline bool is_any(__u64 high, __u64 low)
