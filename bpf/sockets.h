@@ -228,6 +228,29 @@ static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 s
 	return copied - first <= seq - first || READ(tp, bytes_received) >> 31;
 }
 
+#ifdef SET_TP_BTF
+
+/* How far above its stack's end a task's registers are; 0: not known. */
+const volatile __u32 regs_offset = 0;
+
+/* Without the call, which the processor waits for: it would be a fifth of a receive from TCP. */
+static __always_inline struct pt_regs___call *regs_of(struct task_struct *task)
+{
+	if (!regs_offset)
+		return (struct pt_regs___call *)bpf_task_pt_regs(task);
+	return bpf_rdonly_cast(task->stack + regs_offset,
+			       bpf_core_type_id_kernel(struct pt_regs___call));
+}
+
+#elif defined(SET_TRACEPOINT)
+
+static __always_inline struct pt_regs___call *regs_of(struct task_struct *task)
+{
+	return (struct pt_regs___call *)bpf_task_pt_regs(task);
+}
+
+#endif
+
 /*
  * Whether the current task has called what returns the bytes it received, so that
  * a hook tells of them as it returns. Splices do not, and io_uring's receives are
@@ -238,7 +261,7 @@ static __always_inline bool in_receive_call(struct task_struct *task)
 {
 #if (defined(SET_TP_BTF) || defined(SET_TRACEPOINT)) && \
 	(defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_arm64))
-	struct pt_regs___call *regs = (void *)bpf_task_pt_regs(task);
+	struct pt_regs___call *regs = regs_of(task);
 #ifdef __TARGET_ARCH_arm64
 	__u64 call = READ(regs, syscallno), returns_to = READ(regs, pc);
 #else
