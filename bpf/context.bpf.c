@@ -68,8 +68,7 @@ int read_regs_offset(void *ctx)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	/* In 32 bits: else the verifier lets nobody subtract from a pointer what it does not know.
-	 */
+	/* In 32 bits: of 64 the verifier lets nobody subtract an unknown number from a pointer. */
 	regs_offset = (__u32)(__u64)bpf_task_pt_regs(task) - (__u32)(__u64)task->stack;
 	return 0;
 }

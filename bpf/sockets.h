@@ -233,19 +233,18 @@ static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 s
 /* How far above its stack's end a task's registers are; 0: not known. */
 const volatile __u32 regs_offset = 0;
 
-/* Without the call, which the processor waits for: it would be a fifth of a receive from TCP. */
-static __always_inline struct pt_regs___call *regs_of(struct task_struct *task)
-{
-	if (!regs_offset)
-		return (struct pt_regs___call *)bpf_task_pt_regs(task);
-	return bpf_rdonly_cast(task->stack + regs_offset,
-			       bpf_core_type_id_kernel(struct pt_regs___call));
-}
+#endif
 
-#elif defined(SET_TRACEPOINT)
+#if defined(SET_TP_BTF) || defined(SET_TRACEPOINT)
 
 static __always_inline struct pt_regs___call *regs_of(struct task_struct *task)
 {
+#ifdef SET_TP_BTF
+	/* Else a fifth of a receive from TCP is the call, which the processor waits for. */
+	if (regs_offset)
+		return bpf_rdonly_cast(task->stack + regs_offset,
+				       bpf_core_type_id_kernel(struct pt_regs___call));
+#endif
 	return (struct pt_regs___call *)bpf_task_pt_regs(task);
 }
 

@@ -72,7 +72,7 @@ static struct context *run_in_context(const char *program)
 		return NULL;
 	bpf_object__for_each_program (prog, skel->obj)
 		bpf_program__set_autoload(prog, strcmp(bpf_program__name(prog), program) == 0);
-	/* They are NULL where the kernel is said not to share them: an error makes it seem so. */
+	/* No variables: an error has made libbpf believe that the kernel does not share arrays. */
 	if (context__load(skel) == 0 && skel->data && skel->bss && context__attach(skel) == 0 &&
 	    prctl(PR_GET_NAME, name) == 0 && prctl(PR_SET_NAME, name) == 0)
 		return skel;
