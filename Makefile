@@ -80,7 +80,7 @@ say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
 SETS     := tp_btf tracepoint kprobe splice
-SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) context watch)
+SKELETONS = $(patsubst %,$(build)/%.skel.h,$(SETS) preemption watch)
 COMMANDS := $(notdir $(basename $(wildcard cmd/*.c)))
 BIN      := $(filter %-show %-top %-watch %-status,$(COMMANDS))
 SBIN     := $(filter-out $(BIN),$(COMMANDS))
@@ -100,7 +100,7 @@ all: $(addprefix $(build)/,$(COMMANDS))
 $(SETS:%=$(build)/%.bpf.o): $(build)/%.bpf.o: bpf/netacct.bpf.c $(wildcard bpf/*.h) | $(build)/lib
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -DSET_$$(echo $* | tr a-z A-Z) -c $< -o $@
 
-$(build)/context.bpf.o $(build)/watch.bpf.o: $(build)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) | $(build)/lib
+$(build)/preemption.bpf.o $(build)/watch.bpf.o: $(build)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) | $(build)/lib
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -c $< -o $@
 
 $(build)/%.skel.h: $(build)/%.bpf.o
@@ -131,7 +131,7 @@ $(build)/tests/ledger $(build)/tests/saved: $(build)/tests/%: tests/%.c $(build)
 $(build)/tests/ways: $(wildcard tests/ways/*.[ch]) | $(build)/tests
 	$(call say,CC,$@)$(CC) -D_GNU_SOURCE $(CFLAGS) $(LDFLAGS) $(filter %.c,$^) -pthread -o $@
 
-$(build)/tests/reference.bpf.o: tests/reference.bpf.c bpf/abi.h bpf/kernel.h | $(build)/tests
+$(build)/tests/reference.bpf.o: tests/reference.bpf.c bpf/abi.h bpf/kernel.h bpf/task.h | $(build)/tests
 	$(call say,BPF,$@)$(CLANG) $(BPFFLAGS) -DSET_TP_BTF -c $< -o $@
 
 $(build)/lib $(build)/tests:

@@ -219,8 +219,22 @@ struct signal_struct {
 	atomic_t live;
 };
 
+/* What a CPU runs. */
+struct rq {
+	struct task_struct *curr;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+};
+
+struct sched_entity {
+	struct cfs_rq *cfs_rq;
+};
+
 struct task_struct {
 	void *stack;
+	struct sched_entity se;
 	unsigned int flags;
 	int pid;
 	int tgid;

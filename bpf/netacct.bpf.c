@@ -27,6 +27,7 @@
 
 #include "abi.h"
 #include "kernel.h"
+#include "task.h"
 #include "maps.h"
 #include "processes.h"
 #include "ends.h"

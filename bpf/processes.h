@@ -84,15 +84,6 @@ static __always_inline void see(__u64 *latest_ns, __u64 ns)
 		*latest_ns = ns;
 }
 
-static __always_inline struct task_struct *current_task(void)
-{
-#if defined(SET_TP_BTF) || defined(SET_TRACEPOINT)
-	return bpf_get_current_task_btf();
-#else
-	return (struct task_struct *)bpf_get_current_task();
-#endif
-}
-
 static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 calls)
 {
 	/*

@@ -36,12 +36,6 @@ static __always_inline struct socket_state *make_state(struct sock *sk, struct s
 	return bpf_sk_storage_get(&sockets, sk, &counted, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-/*
- * Unlike bpf_skc_to_tcp_sock() it is no call: where the kernel guards its returns, each costs
- * 7 ns. It came with 6.2, and these hooks with 6.3.
- */
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
-
 static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 {
 	if (READ(sk, sk_protocol) != IPPROTO_TCP)
@@ -226,52 +220,6 @@ static __always_inline __s64 undo_doubt(struct socket_state *s, int ret)
 static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 seq, __u32 first)
 {
 	return copied - first <= seq - first || READ(tp, bytes_received) >> 31;
-}
-
-#ifdef SET_TP_BTF
-
-/* How far above its stack's end a task's registers are; 0: not known. */
-const volatile __u32 regs_offset = 0;
-
-#endif
-
-#if defined(SET_TP_BTF) || defined(SET_TRACEPOINT)
-
-static __always_inline struct pt_regs___call *regs_of(struct task_struct *task)
-{
-#ifdef SET_TP_BTF
-	/* Else a fifth of a receive from TCP is the call, which the processor waits for. */
-	if (regs_offset)
-		return bpf_rdonly_cast(task->stack + regs_offset,
-				       bpf_core_type_id_kernel(struct pt_regs___call));
-#endif
-	return (struct pt_regs___call *)bpf_task_pt_regs(task);
-}
-
-#endif
-
-/*
- * Whether the current task has called what returns the bytes it received, so that
- * a hook tells of them as it returns. Splices do not, and io_uring's receives are
- * in another call. A thread that the kernel made for itself or for io_uring is in no
- * call: it has a copy of somebody's registers, or zeros, but no place to return to.
- */
-static __always_inline bool in_receive_call(struct task_struct *task)
-{
-#if (defined(SET_TP_BTF) || defined(SET_TRACEPOINT)) && \
-	(defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_arm64))
-	struct pt_regs___call *regs = regs_of(task);
-#ifdef __TARGET_ARCH_arm64
-	__u64 call = READ(regs, syscallno), returns_to = READ(regs, pc);
-#else
-	__u64 call = READ(regs, orig_ax), returns_to = READ(regs, ip);
-#endif
-
-	return returns_to && (call == __NR_recvfrom || call == __NR_read || call == __NR_recvmsg ||
-			      call == __NR_readv || call == __NR_recvmmsg);
-#else
-	return false;
-#endif
 }
 
 /*

@@ -124,7 +124,7 @@ static void load_splice(struct placement *p, const struct set_options *options)
 		return;
 	err = 0;
 	bpf_object__for_each_map (map, p->splice.obj) {
-		same = placement_is_constant(map) ? NULL : map_of(p, bpf_map__name(map));
+		same = placement_is_private(map) ? NULL : map_of(p, bpf_map__name(map));
 		if (!err && same)
 			err = bpf_map__reuse_fd(map, bpf_map__fd(same));
 	}
@@ -235,9 +235,9 @@ static int make_folder(struct placement *p, const char *name)
 	return err < 0 ? placement_failed(p, err, "cannot make %s/%s", p->dir, name) : 0;
 }
 
-bool placement_is_constant(const struct bpf_map *map)
+bool placement_is_private(const struct bpf_map *map)
 {
-	return bpf_map__is_internal(map) && bpf_map__map_flags(map) & BPF_F_RDONLY_PROG;
+	return bpf_map__is_internal(map) && !is_called(map, STATE_SECTION);
 }
 
 /* Where a map is pinned is told by its kind; see abi.h. */
@@ -294,7 +294,7 @@ static int pin_map(struct placement *p, const struct bpf_map *map)
 	char pin[64], path[PATH_MAX];
 	int err;
 
-	if (placement_is_constant(map))
+	if (placement_is_private(map))
 		return 0;
 	placement_map_pin(map, pin);
 	err = path_join(path, p->dir, pin);

@@ -47,8 +47,8 @@ void placement_free(struct placement *p);
 /* How large the tables are to be. */
 void placement_sizes(const struct set *set, const struct load_options *o);
 
-/* What its programs alone know and nothing changes: each version has its own, not pinned. */
-bool placement_is_constant(const struct bpf_map *map);
+/* What its programs alone know: each version has its own, not pinned. */
+bool placement_is_private(const struct bpf_map *map);
 
 /* Where in the folder a map is pinned: told by its kind; see abi.h. */
 void placement_map_pin(const struct bpf_map *map, char pin[64]);

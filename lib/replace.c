@@ -45,15 +45,18 @@ static bool is_needed(const struct bpf_program *prog)
 	return !placement_is_entry(prog) && strcmp(bpf_program__name(prog), "seed") != 0;
 }
 
-/* Constants. libbpf would fill the map while other tasks can get the CPU; see account_update(). */
-static int make_constants(struct replacement *r, struct bpf_map *map)
+/*
+ * What is the programs' alone. libbpf would fill the map while other tasks can get the
+ * CPU; see account_update().
+ */
+static int make_private(struct replacement *r, struct bpf_map *map)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = bpf_map__map_flags(map));
 	size_t size;
 	const void *value = bpf_map__initial_value(map, &size);
 	int fd, err;
 
-	err = fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "constants", sizeof(__u32), size, 1, &opts);
+	err = fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "private", sizeof(__u32), size, 1, &opts);
 	if (fd >= 0) {
 		err = account_update(r->account, fd, 0, value);
 		if (!err)
@@ -62,7 +65,7 @@ static int make_constants(struct replacement *r, struct bpf_map *map)
 			err = bpf_map__reuse_fd(map, fd);
 		close(fd);
 	}
-	return err < 0 ? failed(r, err, "cannot make", "the map of constants") : 0;
+	return err < 0 ? failed(r, err, "cannot make", "the programs' own map") : 0;
 }
 
 /* The pinned map, if it is what the programs would have made. */
@@ -100,8 +103,8 @@ static int use_map(struct replacement *r, struct bpf_map *map)
 		return 0;
 	if (strcmp(name + strlen(name) - 2, "_0") == 0)
 		return bpf_map__set_autocreate(map, false);
-	if (placement_is_constant(map))
-		return make_constants(r, map);
+	if (placement_is_private(map))
+		return make_private(r, map);
 	return use_pinned(r, map);
 }
 

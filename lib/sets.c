@@ -7,9 +7,9 @@
 #include <sys/utsname.h>
 
 #include "abi.h"
-#include "context.skel.h"
 #include "kprobe.skel.h"
 #include "pins.h"
+#include "preemption.skel.h"
 #include "probes.h"
 #include "sets.h"
 #include "splice.skel.h"
@@ -61,41 +61,7 @@
 		skel->rodata->loader_sockets[1] = o->sockets[1]; \
 	} while (0)
 
-/* What a tp_btf program has found where it runs, or NULL. The kernel may refuse another one. */
-static struct context *run_in_context(const char *program)
-{
-	struct context *skel = context__open();
-	struct bpf_program *prog;
-	char name[16];
-
-	if (!skel)
-		return NULL;
-	bpf_object__for_each_program (prog, skel->obj)
-		bpf_program__set_autoload(prog, strcmp(bpf_program__name(prog), program) == 0);
-	/* No variables: an error has made libbpf believe that the kernel does not share arrays. */
-	if (context__load(skel) == 0 && skel->data && skel->bss && context__attach(skel) == 0 &&
-	    prctl(PR_GET_NAME, name) == 0 && prctl(PR_SET_NAME, name) == 0)
-		return skel;
-	context__destroy(skel);
-	return NULL;
-}
-
-static __u32 find_regs_offset(void)
-{
-	struct context *found = run_in_context("read_regs_offset");
-	__u32 offset = found ? found->bss->regs_offset : 0;
-
-	context__destroy(found);
-	return offset;
-}
-
-#define OF_TP_BTF                                               \
-	do {                                                    \
-		OF_READERS;                                     \
-		skel->rodata->regs_offset = find_regs_offset(); \
-	} while (0)
-
-DEFINE_OPEN(tp_btf, OF_TP_BTF)
+DEFINE_OPEN(tp_btf, OF_READERS)
 DEFINE_OPEN(tracepoint, OF_READERS)
 DEFINE_OPEN(kprobe, OF_READERS)
 DEFINE_OPEN(splice, )
@@ -153,11 +119,16 @@ static const char *tracepoint_of(const struct bpf_program *prog)
 /* A tp_btf program tells; where it cannot, the version has to (x86 without KALLSYMS_ALL). */
 bool set_preemptible(void)
 {
-	struct context *found = run_in_context("read_preempt_count");
-	int count = found ? found->data->preempt_count : -1;
+	struct preemption *skel = preemption__open_and_load();
 	struct utsname kernel;
+	int count = -1;
+	char name[16];
 
-	context__destroy(found);
+	/* No variable: an error has made libbpf believe that the kernel does not share arrays. */
+	if (skel && skel->data && preemption__attach(skel) == 0 && prctl(PR_GET_NAME, name) == 0 &&
+	    prctl(PR_SET_NAME, name) == 0)
+		count = skel->data->preempt_count;
+	preemption__destroy(skel);
 	if (count >= 0)
 		return count == 0;
 	return uname(&kernel) == 0 && strtol(kernel.release, NULL, 10) >= 7;

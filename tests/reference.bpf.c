@@ -10,12 +10,14 @@
 #include <linux/ptrace.h>
 #include <linux/types.h>
 #include <stdbool.h>
+#include <asm/unistd.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
 #include "abi.h"
 #include "kernel.h"
+#include "task.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -24,17 +26,15 @@ struct {
 	__type(value, __u64);
 } sums SEC(".maps");
 
-static __always_inline struct process_key current_key(void)
+static __always_inline struct process_key key_of(struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
 	return (struct process_key){ .start_ns = task->group_leader->start_boottime,
 				     .pid = task->tgid };
 }
 
 static __always_inline int update(int ret)
 {
-	struct process_key key = current_key();
+	struct process_key key = key_of(bpf_get_current_task_btf());
 	__u64 *sum, first = ret;
 
 	sum = bpf_map_lookup_elem(&sums, &key);
@@ -126,8 +126,6 @@ static __always_inline struct floor_socket *floor_socket(struct sock *sk)
 	return bpf_sk_storage_get(&floor_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 }
 
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
-
 static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 {
 	return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
@@ -148,7 +146,7 @@ static __always_inline void floor_flow(struct floor_socket *s)
 
 static __always_inline int floor_call(struct sock *sk, int ret, bool flows, bool tx)
 {
-	struct process_key key = current_key();
+	struct process_key key = key_of(current_task());
 	struct floor_socket *s = NULL;
 	struct counters *row, *totals;
 	__u32 zero = 0;
@@ -214,7 +212,7 @@ static __always_inline void add(struct counters *c, bool tx, __u64 bytes, __u64 
 /* The socket is NULL where no flows are counted. */
 static __always_inline int straight_event(struct floor_socket *s, bool tx, __u64 bytes, __u64 calls)
 {
-	struct process_key key = current_key();
+	struct process_key key = key_of(bpf_get_current_task_btf());
 	struct straight_row *row = bpf_map_lookup_elem(&straight_rows, &key);
 	struct counters *totals;
 	__u32 zero = 0;

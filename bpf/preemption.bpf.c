@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tell what cannot be known before a tp_btf program has run: what it finds where
- * it runs. Renaming itself is all it takes a task to run them.
+ * Tells whether another task can take the CPU from a tp_btf program. The kernel
+ * would skip the program for the other's events then (Linux 7.x does).
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -22,7 +22,6 @@ struct thread_info {
 };
 
 struct task_struct {
-	void *stack;
 	struct thread_info thread_info;
 };
 
@@ -32,15 +31,9 @@ struct task_struct {
 extern const int __preempt_count __ksym __weak;
 extern const struct pcpu_hot pcpu_hot __ksym __weak;
 
-/*
- * 0: another task can take the CPU from such a program. The kernel would skip
- * the program for the other's events then (Linux 7.x does). -1: not to be had.
- */
 int preempt_count = -1;
 
-/* How far above its stack's end the registers of any task are. */
-__u32 regs_offset = 0;
-
+/* Renaming itself is all it takes to run it. */
 SEC("tp_btf/task_rename")
 int read_preempt_count(void *ctx)
 {
@@ -60,16 +53,6 @@ int read_preempt_count(void *ctx)
 	if (bpf_core_field_exists(task->thread_info.preempt_count))
 		preempt_count = task->thread_info.preempt_count & PREEMPT_MASK;
 #endif
-	return 0;
-}
-
-SEC("tp_btf/task_rename")
-int read_regs_offset(void *ctx)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	/* In 32 bits: of 64 the verifier lets nobody subtract an unknown number from a pointer. */
-	regs_offset = (__u32)(__u64)bpf_task_pt_regs(task) - (__u32)(__u64)task->stack;
 	return 0;
 }
 
