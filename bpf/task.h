@@ -20,6 +20,7 @@ static __u64 run_queues[CPUS];
 /* How far above its stack's end a task's registers are; 0: not known. */
 static __u32 regs_offset;
 
+/* It is this CPU's if it has the task that runs here. */
 static __noinline void find_run_queue(struct task_struct *task, __u32 cpu)
 {
 	struct sched_entity *se = &task->se;
