@@ -15,10 +15,10 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 12
+#define NETACCT_SCHEMA 14
 
 /* The same of some users or cgroups only: who does not know of that is to keep away. */
-#define NETACCT_SCHEMA_PARTIAL 13
+#define NETACCT_SCHEMA_PARTIAL 15
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -27,6 +27,7 @@
 #define PIN_CGROUPS	"cgroups"  /* cgroup id -> struct cgroup_name */
 #define PIN_FOLDED	"folded"   /* fold number % FOLDED_KEYS -> whose row it was */
 #define PIN_SOCKETS	"sockets"  /* in a socket: counted_socket; by its address: socket_state */
+#define PIN_NOTES	"notes"	   /* array: by a hash of a TCP socket's address: struct note */
 #define PIN_SETTLED	"settled"  /* as it is read, what is pending goes to the rows of flows */
 #define PIN_BEGUN	"begun"	   /* hash: stack pointer -> struct call */
 #define PIN_PROBES	"probes"   /* what keeps the kprobes: their perf events */
@@ -68,6 +69,7 @@
 #define CGROUP_NAMES	  4096
 #define FOLDED_KEYS	  16384
 #define SOCKETS		  65536 /* that have a state, where it is not in the socket */
+#define NOTES		  65536 /* a power of two */
 #define CALLS		  16384 /* that are inside the kernel at once, with kprobes */
 #define PROBES		  64
 #define MAX_FILTERS	  16 /* users, and cgroups */
@@ -269,6 +271,19 @@ struct socket_state {
 	struct process_key users;
 };
 _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
+
+/*
+ * How far a TCP socket has handed out, where nothing else of its state changes: what
+ * takes a call to find is left alone so long, and gets it back before it is looked at.
+ */
+struct note {
+	__u64 sock;   /* address of the struct sock; 0: of none */
+	__u32 copied; /* as in its state */
+	__u32 mark;
+	__u32 first;
+	__u32 zero;
+};
+_Static_assert(sizeof(struct note) == 24, "struct note is ABI");
 
 /*
  * What one process has moved on a socket since that was last added to its row of

@@ -39,6 +39,14 @@ struct {
 	__type(key, int);
 	__type(value, struct counted_socket);
 } sockets SEC(".maps");
+
+/* To look up in an array is no call. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NOTES);
+	__type(key, __u32);
+	__type(value, struct note);
+} notes SEC(".maps");
 #elif !defined(SET_SPLICE)
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -233,10 +233,10 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 
 static __always_inline bool note_at_once(struct sock *sk)
 {
-	struct socket_state *s = find_state(sk);
+	struct note *n = note_of(sk);
 
-	return s && s->base == BASE_KNOWN && READ(sk, sk_lock.owned) &&
-	       in_receive_call(current_task()) && note_copied(sk, s);
+	return n && n->sock == (__u64)sk && READ(sk, sk_lock.owned) &&
+	       in_receive_call(current_task()) && note_copied(sk, n);
 }
 
 static __noinline int sent_otherwise(unsigned long long *ctx)
@@ -435,6 +435,7 @@ int BPF_PROG(born, struct sock *sk, int oldstate, int newstate)
 	tp = tcp_sock(sk);
 	if (!tp)
 		return 0;
+	drop_note(sk);
 	new_state(&new, tp, 0);
 	s = make_state(sk, &new);
 	if (s && s->flow != new.flow) {
@@ -483,6 +484,7 @@ int BPF_PROG(destroyed, struct sock *sk)
 {
 	struct socket_state *s = keep_flows ? find_state(sk) : NULL;
 
+	drop_note(sk);
 	if (s)
 		retire(s);
 #ifndef SET_TP_BTF

@@ -222,25 +222,84 @@ static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 s
 	return copied - first <= seq - first || READ(tp, bytes_received) >> 31;
 }
 
+#ifdef SET_TP_BTF
+
+/* Two sockets may have the same: the note is of that which came first. */
+static __always_inline struct note *note_of(struct sock *sk)
+{
+	__u32 zero = 0, place;
+
+	/* The verifier lets nobody calculate with a pointer, but subtract in 32 bits. */
+	barrier_var(zero);
+	place = ((__u32)(__u64)sk - zero) * 0x9e3779b1 / (0x100000000 / NOTES);
+	return bpf_map_lookup_elem(&notes, &place);
+}
+
+/* Like the two below called under the socket's lock, or where nobody else has the socket. */
+static __always_inline void drop_note(struct sock *sk)
+{
+	struct note *n = note_of(sk);
+
+	if (n && n->sock == (__u64)sk)
+		n->sock = 0;
+}
+
+/* The state is up to date, and alone, from then on. */
+static __always_inline void end_note(struct sock *sk, struct socket_state *s)
+{
+	struct note *n = note_of(sk);
+
+	if (!n || n->sock != (__u64)sk)
+		return;
+	/* Of another connection if its end was missed. */
+	if (n->first == s->first)
+		s->copied = n->copied;
+	n->sock = 0;
+}
+
+static __always_inline void begin_note(struct sock *sk, const struct socket_state *s)
+{
+	struct note *n = note_of(sk);
+
+	if (!n || s->urgent != s->mark || __sync_val_compare_and_swap(&n->sock, 0, (__u64)sk) != 0)
+		return;
+	n->copied = s->copied;
+	n->mark = s->mark;
+	n->first = s->first;
+}
+
 /*
  * Notes what a call hands out that tells of it itself, where nothing is to be found
  * out: the socket has had the same connection all the while, and no urgent byte came.
  */
-static __always_inline bool note_copied(struct sock *sk, struct socket_state *s)
+static __always_inline bool note_copied(struct sock *sk, struct note *n)
 {
 	struct tcp_sock *tp = tcp_sock(sk);
 	__u32 seq;
 
-	if (!tp || s->first != first_seq(tp) || s->mark != READ(tp, urg_seq) ||
-	    s->urgent != s->mark)
+	if (!tp || n->first != first_seq(tp) || n->mark != READ(tp, urg_seq))
 		return false;
 	seq = copied_seq(sk, tp);
-	if ((__s32)(seq - s->copied) > 0) {
-		s->copied = seq;
-		s->doubt = 0;
-	}
+	if ((__s32)(seq - n->copied) > 0)
+		n->copied = seq;
 	return true;
 }
+
+#else
+
+static __always_inline void drop_note(struct sock *sk)
+{
+}
+
+static __always_inline void end_note(struct sock *sk, struct socket_state *s)
+{
+}
+
+static __always_inline void begin_note(struct sock *sk, const struct socket_state *s)
+{
+}
+
+#endif
 
 /* Of a TCP socket that is seen for the first time as it receives. Apart, for its stack. */
 static __noinline void make_tcp_state(struct sock *sk, struct tcp_sock *tp, __u32 copied,
@@ -275,6 +334,7 @@ static __always_inline __s32 newly_copied(struct sock *sk, bool told, struct soc
 		make_tcp_state(sk, tp, seq, first, state.counting ? unknown : BASE_KNOWN);
 		return 0;
 	}
+	end_note(sk, s);
 	switch (s->base) {
 	case BASE_BIRTH:
 		s->copied = first;
@@ -301,6 +361,7 @@ static __always_inline __s32 newly_copied(struct sock *sk, bool told, struct soc
 		s->mark = READ(tp, urg_seq);
 		s->doubt = 0;
 		s->base = BASE_KNOWN;
+		begin_note(sk, s);
 		return 0;
 	}
 	if (READ(tp, urg_seq) != s->mark) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #define BLOCKED 40
 #define SENDERS 8
 #define ROUNDS	3000
+#define MANY	1500
 
 static struct blocked {
 	pthread_t thread;
@@ -389,6 +391,29 @@ static void wanderers(int unused)
 	join(WORKERS);
 }
 
+/* So many that what is known of a socket by a hash of its address two share. */
+static void many_at_once(int unused)
+{
+	static int ends[MANY][2];
+	struct rlimit limit;
+
+	(void)unused;
+	need(getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	need(setrlimit(RLIMIT_NOFILE, &limit));
+	for (int i = 0; i < MANY; i++)
+		connect_pair(ends[i]);
+	for (int n = 0; n < 6; n++) {
+		for (int i = 0; i < MANY; i++) {
+			sent(send(ends[i][0], payload, 1009, 0));
+			if ((n + i) % 3)
+				take(ends[i][1], 1009);
+			else
+				take_pipe(ends[i][1], 1009);
+		}
+	}
+}
+
 /* While tests/paths pins all of it to one processor, and reads and resets there. */
 static void senders(int unused)
 {
@@ -417,6 +442,7 @@ const struct way crowd_ways[] = {
 	{ "prefork", ENDS " mptcp4", prefork, NULL, PLAIN },
 	{ "passed", ENDS " udp4", passed, NULL, PLAIN },
 	{ "held in flight", ENDS, held_passed, NULL, HELD },
+	{ "1500 at once, received and spliced by turns", ENDS, many_at_once, NULL, PLAIN },
 	{ "40 blocked senders", ENDS, blocked_senders, NULL, PLAIN },
 	{ "40 blocked receivers", "tcp4 mptcp4 udp4 udp6 raw4", blocked_receivers, NULL, PLAIN },
 	{ "8 senders on one processor, a reader and a resetter", "tcp4 udp4", senders, NULL,
