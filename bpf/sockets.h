@@ -241,7 +241,7 @@ static __always_inline void drop_note(struct sock *sk)
 	struct note *n = note_of(sk);
 
 	if (n && n->sock == (__u64)sk)
-		n->sock = 0;
+		__sync_lock_test_and_set(&n->sock, 0);
 }
 
 /* The state is up to date, and alone, from then on. */
@@ -254,7 +254,7 @@ static __always_inline void end_note(struct sock *sk, struct socket_state *s)
 	/* Of another connection if its end was missed. */
 	if (n->first == s->first)
 		s->copied = n->copied;
-	n->sock = 0;
+	__sync_lock_test_and_set(&n->sock, 0);
 }
 
 static __always_inline void begin_note(struct sock *sk, const struct socket_state *s)
