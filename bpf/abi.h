@@ -273,8 +273,9 @@ struct socket_state {
 _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
 
 /*
- * How far a TCP socket has handed out, where nothing else of its state changes: what
- * takes a call to find is left alone so long, and gets it back before it is looked at.
+ * How far a TCP socket has handed out, while nothing else about it changes. Its state,
+ * which takes a call to find, is left alone meanwhile, and gets this back before anybody
+ * looks at it.
  */
 struct note {
 	__u64 sock;   /* address of the struct sock; 0: of none */
