@@ -6,6 +6,7 @@
  * minute, when the tool itself takes seconds to start.
  */
 #include <err.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <stdint.h>
@@ -49,6 +50,22 @@ static void attach(int prog, const char *tracepoint)
 		err(EXIT_FAILURE, "attach to %s", tracepoint);
 }
 
+/* Of type cgroup/sock_release. */
+static void attach_cgroup(int prog, const char *cgroup)
+{
+	union bpf_attr create = {
+		.link_create.prog_fd = (__u32)prog,
+		.link_create.attach_type = BPF_CGROUP_INET_SOCK_RELEASE,
+	};
+	int fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		err(EXIT_FAILURE, "%s", cgroup);
+	create.link_create.target_fd = (__u32)fd;
+	if (syscall(SYS_bpf, BPF_LINK_CREATE, &create, sizeof(create)) < 0)
+		err(EXIT_FAILURE, "attach to %s", cgroup);
+}
+
 /* Of type tp_btf: it knows where it belongs. */
 static void attach_btf(int prog)
 {
@@ -73,12 +90,15 @@ int main(int argc, char **argv)
 	char byte;
 
 	if (argc < 3 || argc % 2 == 0) {
-		fputs("Usage: attached PIN TRACEPOINT|btf [PIN TRACEPOINT|btf]...\n", stderr);
+		fputs("Usage: attached PIN TRACEPOINT|CGROUP|btf [PIN TRACEPOINT|CGROUP|btf]...\n",
+		      stderr);
 		return 2;
 	}
 	for (int i = 1; i < argc; i += 2) {
 		if (strcmp(argv[i + 1], "btf") == 0)
 			attach_btf(open_pinned(argv[i]));
+		else if (argv[i + 1][0] == '/')
+			attach_cgroup(open_pinned(argv[i]), argv[i + 1]);
 		else
 			attach(open_pinned(argv[i]), argv[i + 1]);
 	}
