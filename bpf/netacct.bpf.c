@@ -154,13 +154,16 @@ static __always_inline bool is_of_interest(unsigned long long *ctx)
 	return EVENT_RET(ctx) > 0 && protocol_of(EVENT_SOCK(ctx)) >= 0;
 }
 
-/* TCP and UDP over IPv4: their part is soon told, without flows and what they know of a socket. */
+/*
+ * TCP and UDP over IPv4: their part is soon told, without flows and what they know of a
+ * socket. And without protocol_of(), which would look it up.
+ */
 static __always_inline bool has_quick_part(struct sock *sk)
 {
-	int protocol = protocol_of(sk);
+	__u16 protocol = READ(sk, sk_protocol);
 
-	return READ(sk, __sk_common.skc_family) == AF_INET &&
-	       (protocol == PROTOCOL_TCP || protocol == PROTOCOL_UDP);
+	return READ(sk, __sk_common.skc_family) == AF_INET && READ(sk, sk_type) != SOCK_RAW &&
+	       (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP);
 }
 
 /* Counts an event of a socket that has_quick_part(). */
