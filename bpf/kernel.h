@@ -53,6 +53,17 @@
 #define READ_BITFIELD(p, field) BPF_CORE_READ_BITFIELD_PROBED(p, field)
 #endif
 
+#define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
+
+/* The verifier lets nobody calculate with a pointer, but subtract in 32 bits. */
+static __always_inline __u32 low_half(const void *pointer)
+{
+	__u32 zero = 0;
+
+	barrier_var(zero);
+	return (__u32)(__u64)pointer - zero;
+}
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct ns_common {

@@ -69,7 +69,7 @@
  * A receive call has ended. What a TCP socket has handed out is noted whoever got
  * it: else the next to receive would be charged with it.
  */
-static __always_inline int on_received(struct sock *sk, int ret, int flags, __u64 calls)
+static __always_inline int on_received(void *ctx, struct sock *sk, int ret, int flags, __u64 calls)
 {
 	struct process_key key;
 	struct socket_state *s = NULL;
@@ -83,7 +83,7 @@ static __always_inline int on_received(struct sock *sk, int ret, int flags, __u6
 	if (protocol < 0)
 		return 0;
 	wanted = whose(&key, true);
-	told = protocol != PROTOCOL_TCP || in_receive_call(current_task());
+	told = protocol != PROTOCOL_TCP || in_receive_call(ctx);
 	if (!wanted && told)
 		return 0;
 	if (keep_flows || !told)
@@ -121,7 +121,7 @@ static __always_inline int on_sent(struct sock *sk, int ret)
 }
 
 /* A TCP socket has handed out bytes, some way or other. */
-static __always_inline int on_copied(struct sock *sk)
+static __always_inline int on_copied(void *ctx, struct sock *sk)
 {
 	struct socket_state *s = NULL;
 	struct process_key key;
@@ -131,7 +131,7 @@ static __always_inline int on_copied(struct sock *sk)
 
 	/* Where the lock is a softirq's, the current task is anybody: it is the kernel's doing. */
 	of_process = READ(sk, sk_lock.owned);
-	n = newly_copied(sk, of_process && in_receive_call(current_task()), &s);
+	n = newly_copied(sk, of_process && in_receive_call(ctx), &s);
 	protocol = protocol_of(sk);
 	if (n <= 0 || !state.counting || !is_plain_tcp(sk, protocol))
 		return 0;
@@ -196,7 +196,6 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 {
 	__u64 generation, jiffies;
 	struct socket_state *s = NULL;
-	struct task_struct *task;
 	struct process_key key;
 	struct process *p;
 	struct totals *t;
@@ -211,10 +210,9 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	} else if (!has_quick_part(EVENT_SOCK(ctx))) {
 		return false;
 	}
-	task = current_task();
-	process_key(&key, task);
-	if (!tx && READ(EVENT_SOCK(ctx), sk_protocol) == IPPROTO_TCP && !in_receive_call(task))
+	if (!tx && READ(EVENT_SOCK(ctx), sk_protocol) == IPPROTO_TCP && !in_receive_call(ctx))
 		return false;
+	process_key(&key, current_task());
 	if (is_filtered && !is_wanted(true))
 		return true;
 	p = get_process(generation & 1, &key);
@@ -234,12 +232,13 @@ static __always_inline bool count_at_once(unsigned long long *ctx, bool tx)
 	return count_pending(t, generation, &key, p, EVENT_SOCK(ctx), s, tx, EVENT_RET(ctx), 1);
 }
 
-static __always_inline bool note_at_once(struct sock *sk)
+static __always_inline bool note_at_once(unsigned long long *ctx)
 {
+	struct sock *sk = EVENT_SOCK(ctx);
 	struct note *n = note_of(sk);
 
-	return n && n->sock == (__u64)sk && READ(sk, sk_lock.owned) &&
-	       in_receive_call(current_task()) && note_copied(sk, n);
+	return n && n->sock == (__u64)sk && READ(sk, sk_lock.owned) && in_receive_call(ctx) &&
+	       note_copied(sk, n);
 }
 
 static __noinline int sent_otherwise(unsigned long long *ctx)
@@ -249,12 +248,12 @@ static __noinline int sent_otherwise(unsigned long long *ctx)
 
 static __noinline int received_otherwise(unsigned long long *ctx)
 {
-	return on_received(EVENT_SOCK(ctx), EVENT_RET(ctx), ctx[2], 1);
+	return on_received(ctx, EVENT_SOCK(ctx), EVENT_RET(ctx), ctx[2], 1);
 }
 
-static __noinline int copied_otherwise(struct sock *sk)
+static __noinline int copied_otherwise(unsigned long long *ctx)
 {
-	return on_copied(sk);
+	return on_copied(ctx, EVENT_SOCK(ctx));
 }
 
 HOOK(sent, "tp_btf/sock_send_length")
@@ -274,9 +273,9 @@ int received(unsigned long long *ctx)
 }
 
 HOOK(copied, "tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(copied, struct sock *sk)
+int copied(unsigned long long *ctx)
 {
-	return note_at_once(sk) ? 0 : copied_otherwise(sk);
+	return note_at_once(ctx) ? 0 : copied_otherwise(ctx);
 }
 
 #elif defined(SET_TRACEPOINT)
@@ -290,13 +289,13 @@ int sent(struct trace_event_raw_sock_msg_length *ctx)
 HOOK(received, "tracepoint/sock/sock_recv_length")
 int received(struct trace_event_raw_sock_msg_length *ctx)
 {
-	return on_received((struct sock *)ctx->sk, ctx->ret, ctx->flags, 1);
+	return on_received(ctx, (struct sock *)ctx->sk, ctx->ret, ctx->flags, 1);
 }
 
 HOOK(copied, "tracepoint/tcp/tcp_rcv_space_adjust")
 int copied(struct trace_event_raw_tcp_event_sk *ctx)
 {
-	return on_copied((struct sock *)ctx->skaddr);
+	return on_copied(ctx, (struct sock *)ctx->skaddr);
 }
 
 #endif
@@ -352,7 +351,7 @@ int spliced(struct pt_regs *ctx)
 
 	if (!end_call(ctx, &call))
 		return 0;
-	return on_received((struct sock *)call.sock, PT_REGS_RC(ctx), 0, 0);
+	return on_received(ctx, (struct sock *)call.sock, PT_REGS_RC(ctx), 0, 0);
 }
 
 #endif
@@ -406,20 +405,20 @@ int received(struct pt_regs *ctx)
 	protocol = protocol_of((struct sock *)call.sock);
 	if (protocol == PROTOCOL_UDP || protocol == PROTOCOL_UDPLITE)
 		return 0;
-	return on_received((struct sock *)call.sock, PT_REGS_RC(ctx), call.flags, call.calls);
+	return on_received(ctx, (struct sock *)call.sock, PT_REGS_RC(ctx), call.flags, call.calls);
 }
 
 /* With a negative length where it is peeked at. */
 HOOK(consumed, "kprobe")
 int consumed(struct pt_regs *ctx)
 {
-	return on_received((struct sock *)PT_REGS_PARM1(ctx), PT_REGS_PARM3(ctx), 0, 1);
+	return on_received(ctx, (struct sock *)PT_REGS_PARM1(ctx), PT_REGS_PARM3(ctx), 0, 1);
 }
 
 HOOK(copied, "kprobe")
 int copied(struct pt_regs *ctx)
 {
-	return on_copied((struct sock *)PT_REGS_PARM1(ctx));
+	return on_copied(ctx, (struct sock *)PT_REGS_PARM1(ctx));
 }
 
 #endif

@@ -9,8 +9,6 @@
 #ifndef NETACCT_PROCESSES_H
 #define NETACCT_PROCESSES_H
 
-#define READ_ONCE(x) (*(volatile typeof(x) *)&(x))
-
 /* How many rows are given away at once where one is needed: few readers cross it. */
 #define FOLD_AT_ONCE 32
 

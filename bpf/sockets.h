@@ -227,11 +227,8 @@ static __always_inline bool is_behind(struct tcp_sock *tp, __u32 copied, __u32 s
 /* Two sockets may have the same: the note is of that which came first. */
 static __always_inline struct note *note_of(struct sock *sk)
 {
-	__u32 zero = 0, place;
+	__u32 place = low_half(sk) * 0x9e3779b1 / (0x100000000 / NOTES);
 
-	/* The verifier lets nobody calculate with a pointer, but subtract in 32 bits. */
-	barrier_var(zero);
-	place = ((__u32)(__u64)sk - zero) * 0x9e3779b1 / (0x100000000 / NOTES);
 	return bpf_map_lookup_elem(&notes, &place);
 }
 

@@ -17,8 +17,11 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym;
 /* Where the kernel has what a CPU runs; 0: not known. */
 static __u64 run_queues[CPUS];
 
-/* How far above its stack's end a task's registers are; 0: not known. */
-static __u32 regs_offset;
+/*
+ * The offset in a task's stack at which the registers of its call are, and above 16 bits
+ * the mask of such offsets; 0: not known.
+ */
+static __u32 regs_place;
 
 /* It is this CPU's if it has the task that runs here. */
 static __noinline void find_run_queue(struct task_struct *task, __u32 cpu)
@@ -50,20 +53,40 @@ static __always_inline struct task_struct *current_task(void)
 	return bpf_rdonly_cast(task, bpf_core_type_id_kernel(struct task_struct));
 }
 
-static __noinline void find_regs_offset(void)
+/* A stack is aligned to its size, THREAD_SIZE, and has them at its end. */
+static __noinline void find_regs_place(struct task_struct *task, struct pt_regs___call *regs)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 stack = low_half(task->stack), offset = low_half(regs) - stack;
+	__u32 mask = offset | offset >> 1;
 
-	/* In 32 bits: of 64 the verifier lets nobody subtract an unknown number from a pointer. */
-	regs_offset = (__u32)(__u64)bpf_task_pt_regs(task) - (__u32)(__u64)task->stack;
+	mask |= mask >> 2;
+	mask |= mask >> 4;
+	mask |= mask >> 8;
+	if (mask <= 0xffff && !(stack & mask))
+		regs_place = mask << 16 | offset;
 }
 
-static __always_inline struct pt_regs___call *regs_of(struct task_struct *task)
+/*
+ * The registers of the call that a task is in, and a program of an event of it: the
+ * program's context is on the task's stack.
+ */
+static __always_inline struct pt_regs___call *call_regs(void *ctx)
 {
-	if (!regs_offset)
-		find_regs_offset();
-	return bpf_rdonly_cast(task->stack + regs_offset,
-			       bpf_core_type_id_kernel(struct pt_regs___call));
+	__u32 place = READ_ONCE(regs_place);
+	struct pt_regs___call *regs;
+	struct task_struct *task;
+	__u64 above;
+
+	if (place) {
+		above = (place - low_half(ctx)) & place >> 16;
+		/* What is added to a pointer is to have bounds. */
+		barrier_var(above);
+		return bpf_rdonly_cast(ctx + above, bpf_core_type_id_kernel(struct pt_regs___call));
+	}
+	task = bpf_get_current_task_btf();
+	regs = (struct pt_regs___call *)bpf_task_pt_regs(task);
+	find_regs_place(task, regs);
+	return bpf_rdonly_cast(regs, bpf_core_type_id_kernel(struct pt_regs___call));
 }
 
 #elif defined(SET_TRACEPOINT)
@@ -73,9 +96,9 @@ static __always_inline struct task_struct *current_task(void)
 	return bpf_get_current_task_btf();
 }
 
-static __always_inline struct pt_regs___call *regs_of(struct task_struct *task)
+static __always_inline struct pt_regs___call *call_regs(void *ctx)
 {
-	return (struct pt_regs___call *)bpf_task_pt_regs(task);
+	return (struct pt_regs___call *)bpf_task_pt_regs(current_task());
 }
 
 #else
@@ -93,11 +116,11 @@ static __always_inline struct task_struct *current_task(void)
  * in another call. A thread that the kernel made for itself or for io_uring is in no
  * call: it has a copy of somebody's registers, or zeros, but no place to return to.
  */
-static __always_inline bool in_receive_call(struct task_struct *task)
+static __always_inline bool in_receive_call(void *ctx)
 {
 #if (defined(SET_TP_BTF) || defined(SET_TRACEPOINT)) && \
 	(defined(__TARGET_ARCH_x86) || defined(__TARGET_ARCH_arm64))
-	struct pt_regs___call *regs = regs_of(task);
+	struct pt_regs___call *regs = call_regs(ctx);
 #ifdef __TARGET_ARCH_arm64
 	__u64 call = READ(regs, syscallno), returns_to = READ(regs, pc);
 #else
