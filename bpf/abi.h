@@ -15,10 +15,10 @@
 
 #include <linux/types.h>
 
-#define NETACCT_SCHEMA 14
+#define NETACCT_SCHEMA 16
 
 /* The same of some users or cgroups only: who does not know of that is to keep away. */
-#define NETACCT_SCHEMA_PARTIAL 15
+#define NETACCT_SCHEMA_PARTIAL 17
 
 /* The default pin folder, and what is pinned in it. */
 #define NETACCT_PIN_DIR "/sys/fs/bpf/netacct"
@@ -278,13 +278,11 @@ _Static_assert(sizeof(struct socket_state) == 64, "struct socket_state is ABI");
  * looks at it.
  */
 struct note {
-	__u64 sock;   /* address of the struct sock; 0: of none */
+	__u64 cookie; /* of the socket; 0: of none */
 	__u32 copied; /* as in its state */
 	__u32 mark;
-	__u32 first;
-	__u32 zero;
 };
-_Static_assert(sizeof(struct note) == 24, "struct note is ABI");
+_Static_assert(sizeof(struct note) == 16, "struct note is ABI");
 
 /*
  * What one process has moved on a socket since that was last added to its row of

@@ -237,7 +237,7 @@ static __always_inline bool note_at_once(unsigned long long *ctx)
 	struct sock *sk = EVENT_SOCK(ctx);
 	struct note *n = note_of(sk);
 
-	return n && n->sock == (__u64)sk && READ(sk, sk_lock.owned) && in_receive_call(ctx) &&
+	return n && is_note_of(n, sk) && READ(sk, sk_lock.owned) && in_receive_call(ctx) &&
 	       note_copied(sk, n);
 }
 

@@ -232,13 +232,24 @@ static __always_inline struct note *note_of(struct sock *sk)
 	return bpf_map_lookup_elem(&notes, &place);
 }
 
+/*
+ * Whether it is of this socket. No two get the same cookie, and the kernel gives none to
+ * a socket of which nobody asks for one.
+ */
+static __always_inline bool is_note_of(const struct note *n, struct sock *sk)
+{
+	__u64 cookie = READ(sk, __sk_common.skc_cookie.counter);
+
+	return cookie && n->cookie == cookie;
+}
+
 /* Like the two below called under the socket's lock, or where nobody else has the socket. */
 static __always_inline void drop_note(struct sock *sk)
 {
 	struct note *n = note_of(sk);
 
-	if (n && n->sock == (__u64)sk)
-		__sync_lock_test_and_set(&n->sock, 0);
+	if (n && is_note_of(n, sk))
+		__sync_lock_test_and_set(&n->cookie, 0);
 }
 
 /* The state is up to date, and alone, from then on. */
@@ -246,35 +257,34 @@ static __always_inline void end_note(struct sock *sk, struct socket_state *s)
 {
 	struct note *n = note_of(sk);
 
-	if (!n || n->sock != (__u64)sk)
+	if (!n || !is_note_of(n, sk))
 		return;
-	/* Of another connection if its end was missed. */
-	if (n->first == s->first)
-		s->copied = n->copied;
-	__sync_lock_test_and_set(&n->sock, 0);
+	s->copied = n->copied;
+	__sync_lock_test_and_set(&n->cookie, 0);
 }
 
 static __always_inline void begin_note(struct sock *sk, const struct socket_state *s)
 {
 	struct note *n = note_of(sk);
 
-	if (!n || s->urgent != s->mark || __sync_val_compare_and_swap(&n->sock, 0, (__u64)sk) != 0)
+	if (!n || s->urgent != s->mark ||
+	    __sync_val_compare_and_swap(&n->cookie, 0, bpf_get_socket_cookie(sk)) != 0)
 		return;
 	n->copied = s->copied;
 	n->mark = s->mark;
-	n->first = s->first;
 }
 
 /*
  * Notes what a call hands out that tells of it itself, where nothing is to be found
- * out: the socket has had the same connection all the while, and no urgent byte came.
+ * out: no urgent byte came. If the socket has another connection and its birth was
+ * missed, its state tells who looks at that next.
  */
 static __always_inline bool note_copied(struct sock *sk, struct note *n)
 {
 	struct tcp_sock *tp = tcp_sock(sk);
 	__u32 seq;
 
-	if (!tp || n->first != first_seq(tp) || n->mark != READ(tp, urg_seq))
+	if (!tp || n->mark != READ(tp, urg_seq))
 		return false;
 	seq = copied_seq(sk, tp);
 	if ((__s32)(seq - n->copied) > 0)

@@ -182,15 +182,22 @@ static void again(int unused)
 	int listening = listener(), fd = open_socket(), conn;
 
 	(void)unused;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		dial(fd, listening);
 		conn = (int)need(accept(listening, NULL, NULL));
 		sent(send(fd, payload, 1009, 0));
 		take(conn, 1009);
 		sent(send(conn, payload, 503, 0));
+		/* Some lives begin or end with a splice, after one that ended with a receive. */
+		if (i % 3 == 1)
+			take_pipe(fd, 101);
 		/* Something is left unread in some lives, and nothing is read in one. */
-		if (i != 2)
-			take(fd, i % 2 ? 503 : 101);
+		if (i != 2) {
+			take(fd, 101);
+			take(fd, i % 2 ? 301 : 101);
+		}
+		if (i == 3 || i == 5)
+			take_pipe(fd, 101);
 		hang_up(fd);
 		close(conn);
 	}
